@@ -1,0 +1,13 @@
+//! `tt`: a local-first time tracker for people who work in tmux with many AI coding agents.
+//!
+//! Two rivers and the place where they meet:
+//!
+//! ```text
+//! config text → syntax (with spans) → typed IR → analysis → decision table → engine ─┐
+//! events → store → inference → streams, time entries ────────────────────────────────┴→ tags → report
+//! ```
+//!
+//! A module owns one stage and no stage reaches back; `docs/architecture.md` is the map.
+
+pub mod event;
+pub mod time;
