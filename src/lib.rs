@@ -9,5 +9,13 @@
 //!
 //! A module owns one stage and no stage reaches back; `docs/architecture.md` is the map.
 
+pub mod alloc;
+pub mod collect;
+pub mod config;
 pub mod event;
+pub mod infer;
+pub mod pipeline;
+mod resolve;
+pub mod store;
+pub mod tags;
 pub mod time;

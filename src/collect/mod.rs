@@ -1,0 +1,2 @@
+//! Collectors.
+pub mod git;

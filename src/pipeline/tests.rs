@@ -1,0 +1,405 @@
+//! Inference through a database: worked examples, and the law that history does not matter.
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::event::Event;
+use crate::store::Store;
+
+const MINUTE: Millis = 60_000;
+
+/// A database of its own.
+struct Bench {
+    store: Store,
+    settings: Settings,
+}
+
+/// A stream and its time, without ids: what must not depend on history.
+#[derive(PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Seen {
+    root: String,
+    first: String,
+    last: String,
+    name: String,
+    direct_ms: Millis,
+    delegated_ms: Millis,
+    facts: Vec<Vec<(String, u64, i64)>>,
+    entries: Vec<(bool, String, String)>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let store = Store::open(std::path::Path::new(":memory:")).unwrap();
+        let settings = Settings {
+            homes: vec!["/home/me".to_owned()],
+            ..Settings::default()
+        };
+        Self { store, settings }
+    }
+
+    fn import(&mut self, events: &[Event]) {
+        let tx = self.store.write().unwrap();
+        let mut inserter = events::Inserter::new(&tx).unwrap();
+        for event in events {
+            inserter.insert(event).unwrap();
+        }
+        drop(inserter);
+        tx.commit().unwrap();
+    }
+
+    fn infer(&mut self) -> Inferred {
+        let tx = self.store.write().unwrap();
+        let done = infer(&tx, &self.settings, "2025-01-01T00:00:00Z").unwrap();
+        tx.commit().unwrap();
+        done
+    }
+
+    fn streams(&mut self) -> Vec<Seen> {
+        let conn = self.store.conn();
+        let mut texts = crate::store::texts::Texts::new(conn);
+        let mut out = Vec::new();
+        for row in derived::streams_between(conn, Interval::ALWAYS).unwrap() {
+            let f = row.facts.clone();
+            let facts = [
+                f.cwds,
+                f.repos,
+                f.worktrees,
+                f.branches,
+                f.tmux,
+                f.agents,
+                f.sessions,
+            ]
+            .map(|tallies| {
+                let mut rows: Vec<_> = Vec::from(tallies)
+                    .into_iter()
+                    .map(|(text, n, first)| (texts.owned(text).unwrap().unwrap(), n, first))
+                    .collect();
+                rows.sort();
+                rows
+            });
+            let entries = derived::entries_of(conn, &BTreeSet::from([row.num])).unwrap();
+            let timeline = |direct: bool| {
+                let of = |it: &&TimeEntry| (it.actor == PERSON) == direct;
+                let all = entries.iter().filter(of).map(|it| it.interval).collect();
+                time::union(all)
+                    .into_iter()
+                    .map(move |it| (direct, it.start.to_string(), it.end.to_string()))
+            };
+            out.push(Seen {
+                root: texts.owned(row.root).unwrap().unwrap(),
+                first: row.first.to_string(),
+                last: row.last.to_string(),
+                name: row.name,
+                direct_ms: row.direct_ms,
+                delegated_ms: row.delegated_ms,
+                facts: facts.to_vec(),
+                entries: timeline(true).chain(timeline(false)).collect(),
+            });
+        }
+        out.sort();
+        out
+    }
+
+    /// `(name, direct, delegated)` in minutes.
+    fn minutes(&mut self) -> Vec<(String, Millis, Millis)> {
+        self.streams()
+            .into_iter()
+            .map(|it| (it.name, it.direct_ms / MINUTE, it.delegated_ms / MINUTE))
+            .collect()
+    }
+}
+
+/// 10:00 on a Tuesday, and `minute` minutes.
+fn clock(minute: i64) -> Timestamp {
+    Timestamp::parse("2025-01-28T10:00:00Z")
+        .unwrap()
+        .plus(minute * MINUTE)
+}
+
+fn event(value: serde_json::Value) -> Event {
+    Event::from_json(&value.to_string()).unwrap()
+}
+
+fn focus(minute: i64, pane: &str, cwd: &str) -> Event {
+    event(
+        json!({"timestamp": clock(minute).to_string(), "type": "tmux_pane_focus", "cwd": cwd,
+        "pane_id": pane, "session_name": "main"}),
+    )
+}
+
+fn scroll(minute: i64, pane: &str) -> Event {
+    event(
+        json!({"timestamp": clock(minute).to_string(), "type": "tmux_scroll", "pane_id": pane,
+        "session_name": "main"}),
+    )
+}
+
+fn agent(minute: i64, kind: &str, session: &str, cwd: Option<&str>) -> Event {
+    let (kind, action) = match kind {
+        "started" | "ended" => ("agent_session", Some(kind)),
+        "tool" => ("agent_tool_use", None),
+        _ => ("user_message", None),
+    };
+    event(
+        json!({"timestamp": clock(minute).to_string(), "type": kind, "session_id": session,
+        "cwd": cwd, "agent": "claude-code", "action": action}),
+    )
+}
+
+fn window(minute: i64, app: &str) -> Event {
+    event(json!({"timestamp": clock(minute).to_string(), "type": "window_focus", "app": app}))
+}
+
+fn afk(minute: i64, status: &str, idle_minutes: i64) -> Event {
+    event(
+        json!({"timestamp": clock(minute).to_string(), "type": "afk_change", "status": status,
+        "idle_duration_ms": idle_minutes * MINUTE}),
+    )
+}
+
+fn minutes_of(events: &[Event]) -> Vec<(String, Millis, Millis)> {
+    let mut bench = Bench::new();
+    bench.import(events);
+    bench.infer();
+    bench.minutes()
+}
+
+fn named(rows: &[(&str, Millis, Millis)]) -> Vec<(String, Millis, Millis)> {
+    rows.iter()
+        .map(|(name, a, b)| ((*name).to_owned(), *a, *b))
+        .collect()
+}
+
+#[test]
+fn focus_and_agent_in_one_stream() {
+    // The person looks for 5 minutes beyond each mark (0 and 10), the agent works from 1 to 12.
+    let got = minutes_of(&[
+        focus(0, "%1", "/w/acme"),
+        agent(0, "started", "s", Some("/w/acme")),
+        agent(1, "tool", "s", Some("/w/acme")),
+        agent(6, "tool", "s", Some("/w/acme")),
+        agent(10, "message", "s", Some("/w/acme")),
+        agent(12, "ended", "s", Some("/w/acme")),
+    ]);
+    assert_eq!(got, named(&[("acme", 10, 11)]));
+}
+
+#[test]
+fn two_agents_and_a_person_who_switches() {
+    // Both agents work from 0 to 20; the person is at acme 0–4 and 7–12, at brix 4–7.
+    let mut events = vec![
+        focus(0, "%1", "/w/acme"),
+        focus(4, "%2", "/w/brix"),
+        focus(7, "%1", "/w/acme"),
+    ];
+    for (session, cwd) in [("a", "/w/acme"), ("b", "/w/brix")] {
+        for minute in [0, 10, 20] {
+            events.push(agent(minute, "tool", session, Some(cwd)));
+        }
+    }
+    assert_eq!(
+        minutes_of(&events),
+        named(&[("acme", 9, 20), ("brix", 3, 20)])
+    );
+}
+
+#[test]
+fn person_away_while_the_agent_works() {
+    // Idle is noticed at 4 and began at 1; coming back at 30 gives nothing until the focus at 32.
+    let got = minutes_of(&[
+        focus(0, "%1", "/w/acme"),
+        agent(0, "tool", "s", Some("/w/acme")),
+        afk(4, "idle", 3),
+        agent(25, "tool", "s", Some("/w/acme")),
+        afk(30, "active", 0),
+        focus(32, "%1", "/w/acme"),
+        agent(40, "ended", "s", Some("/w/acme")),
+    ]);
+    assert_eq!(got, named(&[("acme", 1 + 5, 40)]));
+}
+
+#[test]
+fn sessions_that_overlap_in_one_stream_count_once() {
+    let got = minutes_of(&[
+        agent(0, "tool", "a", Some("/w/acme")),
+        agent(20, "ended", "a", None),
+        agent(10, "tool", "b", Some("/w/acme")),
+        agent(30, "ended", "b", None),
+        agent(30, "message", "c", Some("/w/acme")),
+    ]);
+    assert_eq!(got, named(&[("acme", 5, 30)]));
+}
+
+#[test]
+fn an_agents_events_have_the_root_where_its_session_began() {
+    let got = minutes_of(&[
+        agent(0, "started", "s", Some("/w/acme")),
+        agent(1, "tool", "s", Some("/tmp/elsewhere")),
+        agent(9, "tool", "s", Some("/tmp/elsewhere")),
+    ]);
+    assert_eq!(got, named(&[("acme", 0, 8)]));
+}
+
+#[test]
+fn a_window_that_is_no_terminal_takes_the_attention_and_a_terminal_gives_it_back() {
+    let got = minutes_of(&[
+        focus(0, "%1", "/w/acme"),
+        window(2, "Firefox"),
+        window(10, "kitty"),
+        window(13, "Firefox"),
+    ]);
+    assert_eq!(got, named(&[("acme", 2 + 3, 0)]));
+}
+
+#[test]
+fn a_run_without_anything_new_changes_nothing() {
+    let mut bench = Bench::new();
+    bench.import(&[
+        focus(0, "%1", "/w/acme"),
+        agent(1, "tool", "s", Some("/w/acme")),
+    ]);
+    assert!(is_due(bench.store.conn(), &bench.settings).unwrap());
+    assert_eq!(
+        bench.infer(),
+        Inferred {
+            events: 2,
+            streams: 1
+        }
+    );
+    assert!(!is_due(bench.store.conn(), &bench.settings).unwrap());
+    assert_eq!(
+        bench.infer(),
+        Inferred {
+            events: 0,
+            streams: 0
+        }
+    );
+}
+
+#[test]
+fn ids_stay_when_late_events_join_streams() {
+    let mut bench = Bench::new();
+    let ids = |bench: &Bench| -> Vec<String> {
+        let rows = derived::streams_between(bench.store.conn(), Interval::ALWAYS).unwrap();
+        rows.into_iter().map(|row| row.id).collect()
+    };
+    bench.import(&[focus(100, "%1", "/w/acme")]);
+    bench.infer();
+    let older = ids(&bench);
+    bench.import(&[focus(60, "%1", "/w/acme")]);
+    bench.infer();
+    assert_eq!(ids(&bench).len(), 2);
+    bench.import(&[focus(80, "%1", "/w/acme")]);
+    bench.infer();
+    assert_eq!(ids(&bench), older);
+    let joined = derived::joined_into(bench.store.conn(), &older[0]).unwrap();
+    assert_eq!(joined, None);
+}
+
+#[test]
+fn other_settings_infer_everything_afresh_and_keep_ids() {
+    let mut bench = Bench::new();
+    bench.import(&[
+        focus(0, "%1", "/w/acme"),
+        focus(20, "%1", "/w/acme"),
+        focus(60, "%1", "/w/b"),
+    ]);
+    bench.infer();
+    let before = derived::streams_between(bench.store.conn(), Interval::ALWAYS).unwrap();
+    bench.settings.gap = 10 * MINUTE;
+    assert!(is_due(bench.store.conn(), &bench.settings).unwrap());
+    bench.infer();
+    let after = derived::streams_between(bench.store.conn(), Interval::ALWAYS).unwrap();
+    assert_eq!(after.len(), 3);
+    for row in &before {
+        assert!(after.iter().any(|it| it.id == row.id && it.num == row.num));
+    }
+}
+
+/// Few places, panes and sessions, so that events really meet.
+fn any_event() -> impl Strategy<Value = Event> {
+    const CWDS: [&str; 6] = ["/w", "/w/a", "/w/a/x", "/v", "/home/me", "/home/me/z"];
+    let cwd = prop::option::weighted(0.8, prop::sample::select(&CWDS[..]));
+    (0..400i64, 0..11u8, 0..3u8, cwd, 0..8i64).prop_map(|(minute, what, who, cwd, idle)| {
+        let pane = format!("%{who}");
+        let session = format!("s{who}");
+        match what {
+            0 | 1 => {
+                let value = json!({"timestamp": clock(minute).to_string(),
+                    "type": "tmux_pane_focus", "cwd": cwd, "pane_id": pane,
+                    "session_name": "main"});
+                event(value)
+            }
+            2 => scroll(minute, &pane),
+            3 => window(minute, "Firefox"),
+            4 => window(minute, "kitty"),
+            5 => afk(minute, if idle < 5 { "idle" } else { "active" }, idle * 4),
+            6 => agent(minute, "started", &session, cwd),
+            7 => agent(minute, "ended", &session, cwd),
+            8 => agent(minute, "message", &session, cwd),
+            _ => agent(minute, "tool", &session, cwd),
+        }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn history_does_not_matter(
+        events in prop::collection::vec(any_event(), 1..40).prop_shuffle(),
+        cuts in prop::collection::vec(0..40usize, 0..6),
+        again in 0..40usize,
+    ) {
+        let mut at_once = Bench::new();
+        at_once.import(&events);
+        at_once.infer();
+        let want = at_once.streams();
+
+        let mut in_portions = Bench::new();
+        let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(events.len())).collect();
+        cuts.extend([0, events.len()]);
+        cuts.sort_unstable();
+        for pair in cuts.windows(2) {
+            in_portions.import(&events[pair[0]..pair[1]]);
+            in_portions.infer();
+        }
+        in_portions.import(&events[..again.min(events.len())]);
+        in_portions.infer();
+        prop_assert_eq!(&in_portions.streams(), &want);
+        let loose = |bench: &Bench| {
+            derived::unassigned_between(bench.store.conn(), Interval::ALWAYS).unwrap()
+        };
+        prop_assert_eq!(loose(&in_portions), loose(&at_once));
+
+        request_rebuild(in_portions.store.conn(), clock(100), clock(120)).unwrap();
+        in_portions.infer();
+        prop_assert_eq!(&in_portions.streams(), &want);
+        request_rebuild(in_portions.store.conn(), Timestamp::MIN, Timestamp::MAX).unwrap();
+        in_portions.infer();
+        prop_assert_eq!(&in_portions.streams(), &want);
+    }
+
+    #[test]
+    fn time_adds_up(events in prop::collection::vec(any_event(), 1..60)) {
+        let mut bench = Bench::new();
+        bench.import(&events);
+        bench.infer();
+        let entries = derived::entries_between(bench.store.conn(), Interval::ALWAYS).unwrap();
+        let mut direct: Vec<Interval> =
+            entries.iter().filter(|it| it.actor == PERSON).map(|it| it.interval).collect();
+        direct.sort_unstable();
+        for pair in direct.windows(2) {
+            prop_assert!(pair[0].end <= pair[1].start, "direct time overlaps");
+        }
+        let streams = bench.streams();
+        for (stream, row) in streams.iter().zip(0..) {
+            let length: Millis = stream.entries.iter().map(|(_, from, to)| {
+                let at = |text: &str| Timestamp::parse(text).unwrap();
+                Interval::new(at(from), at(to)).millis()
+            }).sum();
+            prop_assert_eq!(length, stream.direct_ms + stream.delegated_ms, "stream {}", row);
+        }
+    }
+}

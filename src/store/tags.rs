@@ -1,0 +1,124 @@
+//! Tags of streams in the database. Who may set what is decided in [`crate::tags`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::Connection;
+
+use super::Result;
+use crate::tags::{Change, Source, Tagged};
+
+/// The tags of a stream, and those that a person took off it.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn of_stream(conn: &Connection, id: &str) -> Result<Tagged> {
+    let tags = conn
+        .prepare_cached("SELECT tag, assignment_source FROM stream_tags WHERE stream_id = ?1")?
+        .query_map([id], |row| {
+            let source: String = row.get(1)?;
+            Ok((row.get(0)?, Source::parse(&source)))
+        })?
+        .collect::<rusqlite::Result<BTreeMap<_, _>>>()?;
+    let removed = conn
+        .prepare_cached("SELECT tag FROM removed_tags WHERE stream_id = ?1")?
+        .query_map([id], |row| row.get(0))?
+        .collect::<rusqlite::Result<BTreeSet<_>>>()?;
+    Ok(Tagged { tags, removed })
+}
+
+/// The tags of all streams with an event from `since` on, by stream id.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn of_streams_since(
+    conn: &Connection,
+    since: crate::time::Timestamp,
+) -> Result<BTreeMap<String, Vec<(String, Source)>>> {
+    let mut out: BTreeMap<String, Vec<_>> = BTreeMap::new();
+    let mut statement = conn.prepare_cached(
+        "SELECT id, tag, assignment_source FROM streams CROSS JOIN stream_tags ON stream_id = id
+         WHERE last_event_at >= ?1",
+    )?;
+    let mut rows = statement.query([since.nanos()])?;
+    while let Some(row) = rows.next()? {
+        let source: String = row.get(2)?;
+        out.entry(row.get(0)?)
+            .or_default()
+            .push((row.get(1)?, Source::parse(&source)));
+    }
+    Ok(out)
+}
+
+/// Carries out `changes` on the stream `id`.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn apply(conn: &Connection, id: &str, changes: &[Change]) -> Result<()> {
+    for change in changes {
+        match change {
+            Change::Set(tag, source) => conn
+                .prepare_cached(
+                    "INSERT INTO stream_tags (stream_id, tag, assignment_source)
+                     VALUES (?1, ?2, ?3) ON CONFLICT (stream_id, tag)
+                     DO UPDATE SET assignment_source = excluded.assignment_source",
+                )?
+                .execute([id, tag, source.as_str()])?,
+            Change::Drop(tag) => conn
+                .prepare_cached("DELETE FROM stream_tags WHERE stream_id = ?1 AND tag = ?2")?
+                .execute([id, tag])?,
+            Change::Hold(tag) => conn
+                .prepare_cached("INSERT OR IGNORE INTO removed_tags VALUES (?1, ?2)")?
+                .execute([id, tag])?,
+            Change::Release(tag) => conn
+                .prepare_cached("DELETE FROM removed_tags WHERE stream_id = ?1 AND tag = ?2")?
+                .execute([id, tag])?,
+        };
+    }
+    Ok(())
+}
+
+/// Moves what was said of the tags of stream `from` to stream `to`, whose own words come first.
+pub(super) fn move_tags(conn: &Connection, from: &str, to: &str) -> Result<()> {
+    let moved = crate::tags::joined(&of_stream(conn, to)?, &of_stream(conn, from)?);
+    apply(conn, to, &moved)
+}
+
+/// A tag in use.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TagUse {
+    /// The tag.
+    pub tag: String,
+    /// How many streams have it.
+    pub streams: i64,
+    /// How many of these from a person, from rules, from the llm.
+    pub by_source: [i64; 3],
+    /// Direct time of these streams.
+    pub direct_ms: i64,
+    /// Delegated time of these streams.
+    pub delegated_ms: i64,
+}
+
+/// All tags in use, in the order of their names.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn in_use(conn: &Connection) -> Result<Vec<TagUse>> {
+    Ok(conn
+        .prepare(
+            "SELECT tag, count(*), sum(assignment_source = 'user'),
+                    sum(assignment_source = 'rule'),
+                    sum(assignment_source NOT IN ('user', 'rule')),
+                    sum(time_direct_ms), sum(time_delegated_ms)
+             FROM stream_tags JOIN streams ON streams.id = stream_id GROUP BY tag ORDER BY tag",
+        )?
+        .query_map([], |row| {
+            Ok(TagUse {
+                tag: row.get(0)?,
+                streams: row.get(1)?,
+                by_source: [row.get(2)?, row.get(3)?, row.get(4)?],
+                direct_ms: row.get(5)?,
+                delegated_ms: row.get(6)?,
+            })
+        })?
+        .collect::<rusqlite::Result<_>>()?)
+}
