@@ -9,5 +9,8 @@
 //!
 //! A module owns one stage and no stage reaches back; `docs/architecture.md` is the map.
 
+pub mod collect;
 pub mod event;
+pub mod period;
+pub mod report;
 pub mod time;
