@@ -373,21 +373,20 @@ pub fn waiting(path: &Path) -> Result<Waiting, SpoolError> {
     })
 }
 
-/// A line of the spool.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Record {
-    /// An event.
-    Event(Event),
-    /// A line that is none: torn by a crash, or written by something else.
-    Bad {
-        /// The file it stands in.
-        file: PathBuf,
-        /// Its number, from 1.
-        line: usize,
-        /// What is wrong with it.
-        why: BadRecord,
-    },
+/// A line of the spool that is no event: torn by a crash, or written by something else.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{}, line {line}: {why}", file.display())]
+pub struct BadLine {
+    /// The file it stands in.
+    pub file: PathBuf,
+    /// Its number, from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub why: BadRecord,
 }
+
+/// A line of the spool.
+pub type Record = Result<Event, BadLine>;
 
 /// The records of one file.
 struct Lines {
@@ -446,14 +445,11 @@ impl Lines {
             Ok(text) => Event::from_json(text.trim()),
             Err(error) => Err(BadRecord::Json(error.to_string())),
         };
-        match event {
-            Ok(event) => Record::Event(event),
-            Err(why) => Record::Bad {
-                file: self.path.clone(),
-                line: self.number,
-                why,
-            },
-        }
+        event.map_err(|why| BadLine {
+            file: self.path.clone(),
+            line: self.number,
+            why,
+        })
     }
 }
 
@@ -520,8 +516,8 @@ mod tests {
         let (mut ids, mut bad) = (Vec::new(), 0);
         for record in drain.records() {
             match record.unwrap() {
-                Record::Event(event) => ids.push(event.id.to_string()),
-                Record::Bad { .. } => bad += 1,
+                Ok(event) => ids.push(event.id.to_string()),
+                Err(_) => bad += 1,
             }
         }
         drain.finish().unwrap();
