@@ -272,7 +272,7 @@ impl Drain {
         })
     }
 
-    /// The files to be read, the oldest first.
+    /// The files to be read, the oldest first (as long as the clock was not set back).
     #[must_use]
     pub fn files(&self) -> &[PathBuf] {
         &self.files
@@ -307,12 +307,12 @@ impl Drain {
 /// A name that was never used and never will be: names sort by time, and chance tells those of
 /// one moment apart.
 fn draining_name(path: &Path) -> PathBuf {
-    let millis = SystemTime::now()
+    let nanos = SystemTime::now()
         .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_millis());
+        .map_or(0, |since| since.as_nanos());
     let chance = RandomState::new().build_hasher().finish();
     let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{millis:014}-{chance:016x}{DRAINING}"));
+    name.push(format!(".{nanos:020}-{chance:016x}{DRAINING}"));
     name.into()
 }
 

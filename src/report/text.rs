@@ -581,7 +581,7 @@ mod tests {
         #[test]
         fn lines_fit_and_are_harmless(
             names in prop::collection::vec(("\\PC{0,40}|.{0,20}", "\\PC{0,30}|.{0,9}"), 0..6),
-            width in 40usize..120,
+            width in 0usize..120,
         ) {
             let streams: Vec<_> = names
                 .iter()
@@ -592,7 +592,8 @@ mod tests {
                 })
                 .collect();
             for line in draw(&streams, &lost(), width, false).lines() {
-                prop_assert!(line.width() <= width.min(WIDEST), "{line:?}");
+                // Below 40 columns it may be too wide, but is drawn.
+                prop_assert!(line.width() <= width.clamp(40, WIDEST), "{line:?}");
                 prop_assert!(!line.contains(char::is_control), "{line:?}");
             }
         }
