@@ -9,5 +9,6 @@
 //!
 //! A module owns one stage and no stage reaches back; `docs/architecture.md` is the map.
 
+pub mod collect;
 pub mod event;
 pub mod time;
