@@ -9,5 +9,7 @@
 //!
 //! A module owns one stage and no stage reaches back; `docs/architecture.md` is the map.
 
+pub mod diag;
 pub mod event;
+pub mod rules;
 pub mod time;
