@@ -57,8 +57,14 @@ impl SourceFile {
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
         let text = text.into();
         let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-        let lines = std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect();
-        Self { name: name.into(), text, lines }
+        let lines = std::iter::once(0)
+            .chain(newlines.map(|(at, _)| at + 1))
+            .collect();
+        Self {
+            name: name.into(),
+            text,
+            lines,
+        }
     }
 
     /// The name it is shown by.
@@ -86,7 +92,10 @@ impl SourceFile {
         let line = self.lines.partition_point(|start| *start <= byte).max(1);
         let start = self.lines.get(line - 1).copied().unwrap_or_default();
         let before = self.text.get(start..byte).unwrap_or_default();
-        Position { line, column: before.chars().count() + 1 }
+        Position {
+            line,
+            column: before.chars().count() + 1,
+        }
     }
 
     /// The line of a byte, counted from 1.
@@ -107,13 +116,9 @@ mod tests {
             let Position { line, column } = file.position(byte);
             (line, column)
         };
-        assert_eq!([at(0), at(2), at(4), at(7), at(8), at(99)], [
-            (1, 1),
-            (2, 1),
-            (2, 2),
-            (3, 1),
-            (4, 1),
-            (4, 2)
-        ]);
+        assert_eq!(
+            [at(0), at(2), at(4), at(7), at(8), at(99)],
+            [(1, 1), (2, 1), (2, 2), (3, 1), (4, 1), (4, 2)]
+        );
     }
 }

@@ -59,8 +59,20 @@ pub fn first_match(
     scratch: &mut Scratch,
 ) -> Option<RuleId> {
     scratch.begin(table, id);
-    let Scratch { search, atoms, gates, caches, .. } = scratch;
-    let mut tally = Tally { table, search: *search, atoms, gates, best: None };
+    let Scratch {
+        search,
+        atoms,
+        gates,
+        caches,
+        ..
+    } = scratch;
+    let mut tally = Tally {
+        table,
+        search: *search,
+        atoms,
+        gates,
+        best: None,
+    };
     for ((field, texts), cache) in table.texts().iter().zip(caches) {
         for value in stream.texts(*field) {
             let normal;
@@ -96,7 +108,9 @@ struct Tally<'t> {
 
 impl Tally<'_> {
     fn pass(&mut self, atom: AtomId) {
-        let Some(mark) = self.atoms.get_mut(atom.0 as usize) else { return };
+        let Some(mark) = self.atoms.get_mut(atom.0 as usize) else {
+            return;
+        };
         // A set passes a test once, however many of its elements do.
         if *mark == self.search {
             return;
@@ -116,8 +130,12 @@ impl Tally<'_> {
                     return;
                 }
                 Opens::Gate(id) => {
-                    let Some(gate) = self.table.gate(id) else { return };
-                    let Some((search, held)) = self.gates.get_mut(id.0 as usize) else { return };
+                    let Some(gate) = self.table.gate(id) else {
+                        return;
+                    };
+                    let Some((search, held)) = self.gates.get_mut(id.0 as usize) else {
+                        return;
+                    };
                     if *search != self.search {
                         (*search, *held) = (self.search, 0);
                     }

@@ -57,16 +57,27 @@ struct Capturing {
 impl Filler {
     pub(super) fn new(rule: &Rule, homes: &[String]) -> Self {
         let templates = rule.tags.iter().chain(&rule.project);
-        let captures = templates.flat_map(|template| names(template)).next().is_some();
+        let captures = templates
+            .flat_map(|template| names(template))
+            .next()
+            .is_some();
         let mut sources = Vec::new();
         if captures {
             collect_sources(&rule.condition, homes, &mut sources);
         }
-        Self { tags: rule.tags.clone(), project: rule.project.clone(), sources }
+        Self {
+            tags: rule.tags.clone(),
+            project: rule.project.clone(),
+            sources,
+        }
     }
 
     pub(super) fn fill(&self, stream: &Stream) -> Outcome {
-        let rows: Vec<_> = self.sources.iter().map(|source| source.rows(stream)).collect();
+        let rows: Vec<_> = self
+            .sources
+            .iter()
+            .map(|source| source.rows(stream))
+            .collect();
         let mut tags: Vec<String> = Vec::new();
         for template in &self.tags {
             for tag in fill(template, &self.sources, &rows) {
@@ -75,7 +86,10 @@ impl Filler {
                 }
             }
         }
-        let project = self.project.as_ref().and_then(|template| fill(template, &self.sources, &rows).pop_first());
+        let project = self
+            .project
+            .as_ref()
+            .and_then(|template| fill(template, &self.sources, &rows).pop_first());
         Outcome { tags, project }
     }
 }
@@ -91,19 +105,28 @@ fn names(template: &Template) -> impl Iterator<Item = &str> {
 fn collect_sources(predicate: &Predicate, homes: &[String], sources: &mut Vec<Source>) {
     match predicate {
         Predicate::All(children) => {
-            children.iter().for_each(|child| collect_sources(child, homes, sources));
+            children
+                .iter()
+                .for_each(|child| collect_sources(child, homes, sources));
         }
         Predicate::Any(children) => {
             // The alternatives of a condition are globs of the same field.
             let mut alternatives = Vec::new();
-            children.iter().for_each(|child| collect_sources(child, homes, &mut alternatives));
+            children
+                .iter()
+                .for_each(|child| collect_sources(child, homes, &mut alternatives));
             let mut alternatives = alternatives.into_iter();
             if let Some(mut first) = alternatives.next() {
-                first.patterns.extend(alternatives.flat_map(|source| source.patterns));
+                first
+                    .patterns
+                    .extend(alternatives.flat_map(|source| source.patterns));
                 sources.push(first);
             }
         }
-        Predicate::Atom(Atom { field, test: Test::Glob(pattern) }) => {
+        Predicate::Atom(Atom {
+            field,
+            test: Test::Glob(pattern),
+        }) => {
             let patterns: Vec<_> = pattern
                 .expand(homes)
                 .into_iter()
@@ -118,10 +141,16 @@ fn collect_sources(predicate: &Predicate, homes: &[String], sources: &mut Vec<So
                 .filter(|capturing| !capturing.names.is_empty())
                 .collect();
             if !patterns.is_empty() {
-                sources.push(Source { field: *field, patterns });
+                sources.push(Source {
+                    field: *field,
+                    patterns,
+                });
             }
         }
-        Predicate::Atom(Atom { test: Test::Weekday(_) | Test::Within(_), .. }) => {}
+        Predicate::Atom(Atom {
+            test: Test::Weekday(_) | Test::Within(_),
+            ..
+        }) => {}
     }
 }
 
@@ -137,7 +166,9 @@ impl Source {
     }
 
     fn captures(&self, name: &str) -> bool {
-        self.patterns.iter().any(|pattern| pattern.names.iter().any(|known| known == name))
+        self.patterns
+            .iter()
+            .any(|pattern| pattern.names.iter().any(|known| known == name))
     }
 }
 
@@ -151,7 +182,10 @@ impl Capturing {
         }
         let mut row = Row::new();
         for (name, group) in self.names.iter().zip(1..) {
-            if let Some(text) = captures.get_group(group).and_then(|span| value.get(span.range())) {
+            if let Some(text) = captures
+                .get_group(group)
+                .and_then(|span| value.get(span.range()))
+            {
                 row.entry(name.clone()).or_insert_with(|| text.to_owned());
             }
         }
@@ -165,7 +199,10 @@ impl Capturing {
             regex_syntax::hir::Hir::look(regex_syntax::hir::Look::End),
         ]);
         let config = meta::Config::new().utf8_empty(false).nfa_size_limit(None);
-        meta::Builder::new().configure(config).build_from_hir(&whole).ok()
+        meta::Builder::new()
+            .configure(config)
+            .build_from_hir(&whole)
+            .ok()
     }
 }
 
@@ -183,7 +220,8 @@ fn fill(template: &Template, sources: &[Source], rows: &[Vec<Row>]) -> BTreeSet<
         if !lent.is_empty() {
             let keep = |row: &Row| -> Row {
                 let kept = row.iter().filter(|(name, _)| lent.contains(name.as_str()));
-                kept.map(|(name, text)| (name.clone(), text.clone())).collect()
+                kept.map(|(name, text)| (name.clone(), text.clone()))
+                    .collect()
             };
             choices.push(rows.iter().map(keep).collect());
         }
@@ -192,7 +230,11 @@ fn fill(template: &Template, sources: &[Source], rows: &[Vec<Row>]) -> BTreeSet<
     for choice in &choices {
         chosen = chosen
             .iter()
-            .flat_map(|row| choice.iter().map(move |more| row.clone().into_iter().chain(more.clone())))
+            .flat_map(|row| {
+                choice
+                    .iter()
+                    .map(move |more| row.clone().into_iter().chain(more.clone()))
+            })
             .map(Iterator::collect)
             .collect();
     }

@@ -44,11 +44,9 @@ impl Stream {
             Field::GitBranch => &self.git_branch,
             Field::Repo => self.repo.as_slice(),
             Field::Worktree => &self.worktree,
-            Field::Duration
-            | Field::Direct
-            | Field::Delegated
-            | Field::Weekday
-            | Field::Time => &[],
+            Field::Duration | Field::Direct | Field::Delegated | Field::Weekday | Field::Time => {
+                &[]
+            }
         }
     }
 

@@ -10,11 +10,13 @@ use super::{
     Test, WeekdaySet,
 };
 use crate::diag::suggest::nearest;
-use crate::diag::{Code, Finding, Sink, SourceFile, Span, or_list, quote};
+use crate::diag::{Code, Finding, Sink, SourceFile, Span, quote};
 use crate::rules::Env;
 use crate::rules::fields::{Field, Type, WEEKDAYS};
 use crate::rules::syntax::embedded::Text;
-use crate::rules::syntax::glob::{self, CLASS_NAMES, GlobError, GlobErrorKind, MAX_LENGTH, MAX_NESTING};
+use crate::rules::syntax::glob::{
+    self, Broken, CLASS_NAMES, GlobError, GlobErrorKind, MAX_LENGTH, MAX_NESTING,
+};
 use crate::rules::syntax::quantity::{self, QuantityError, QuantityErrorKind, Unit};
 use crate::rules::syntax::{ConditionNode, RuleFile, RuleNode, ValueNode, template};
 
@@ -26,7 +28,11 @@ pub fn check(
     sink: &mut Sink,
 ) -> Option<Checked<RuleSet>> {
     let homes = homes(env, &written.homes);
-    let mut lowerer = Lowerer { file, sink, at_home: Vec::new() };
+    let mut lowerer = Lowerer {
+        file,
+        sink,
+        at_home: Vec::new(),
+    };
     let rules: Vec<_> = written
         .rules
         .iter()
@@ -44,7 +50,13 @@ pub fn check(
 fn homes(env: &Env, more: &[Text]) -> Vec<String> {
     let named = more.iter().map(|text| text.text.as_str());
     let mut homes: Vec<String> = Vec::new();
-    for home in env.home.as_deref().into_iter().chain(named).filter(|home| !home.is_empty()) {
+    for home in env
+        .home
+        .as_deref()
+        .into_iter()
+        .chain(named)
+        .filter(|home| !home.is_empty())
+    {
         let home: String = home.trim_end_matches('/').nfc().collect();
         if !homes.contains(&home) {
             homes.push(home);
@@ -58,6 +70,8 @@ fn homes(env: &Env, more: &[Text]) -> Vec<String> {
 struct Captured {
     always: BTreeSet<String>,
     sometimes: BTreeSet<String>,
+    /// Whether a broken glob may capture more.
+    unknown: bool,
 }
 
 struct Lowerer<'f> {
@@ -71,20 +85,39 @@ impl Lowerer<'_> {
     fn rule(&mut self, node: &RuleNode, id: RuleId) -> Rule {
         let mut captured = Captured::default();
         let mut conditions = Vec::new();
-        for condition in node.matching.iter().flat_map(|matching| &matching.conditions) {
+        for condition in node
+            .matching
+            .iter()
+            .flat_map(|matching| &matching.conditions)
+        {
             conditions.extend(self.condition(condition, &mut captured));
         }
         self.repeated_tags(&node.tags);
-        let tags = node.tags.iter().map(|tag| self.template(tag, "tag", &captured)).collect();
-        let project = node.project.as_ref().map(|text| self.template(text, "project", &captured));
-        let place = node.matching.as_ref().map_or(node.header, |matching| matching.key);
+        let tags = node
+            .tags
+            .iter()
+            .map(|tag| self.template(tag, "tag", &captured))
+            .collect();
+        let project = node
+            .project
+            .as_ref()
+            .map(|text| self.template(text, "project", &captured));
+        let place = node
+            .matching
+            .as_ref()
+            .map_or(node.header, |matching| matching.key);
         let info = RuleInfo {
             id,
             name: node.name.as_ref().map(|name| name.text.clone()),
             line: self.file.line(place.start),
             enabled: node.enabled,
         };
-        Rule { info, condition: Predicate::All(conditions), tags, project }
+        Rule {
+            info,
+            condition: Predicate::All(conditions),
+            tags,
+            project,
+        }
     }
 
     fn condition(&mut self, node: &ConditionNode, captured: &mut Captured) -> Option<Predicate> {
@@ -98,6 +131,7 @@ impl Lowerer<'_> {
             let headline = format!("the list for {} is empty", quote(&node.field));
             self.sink.push(
                 Finding::new(Code::NoCondition, *span, headline)
+                    .label("nothing here")
                     .help("an empty list would match nothing; name at least one value"),
             );
             return None;
@@ -148,22 +182,27 @@ impl Lowerer<'_> {
                 return None;
             }
         };
-        let patterns: Vec<_> = texts.iter().filter_map(|text| self.glob(text)).collect();
+        let patterns: Vec<_> = texts
+            .iter()
+            .filter_map(|text| self.glob(text, captured))
+            .collect();
         let each = patterns.iter().map(|pattern| -> BTreeSet<String> {
             pattern.captures().into_iter().map(str::to_owned).collect()
         });
         captured.sometimes.extend(each.clone().flatten());
-        if patterns.len() == texts.len() {
-            captured.always.extend(each.reduce(|a, b| &a & &b).unwrap_or_default());
-        } else {
-            // A glob is broken and has its own finding; whether it captures cannot be known.
-            captured.always.extend(each.flatten());
-        }
-        let atom = |pattern| Predicate::Atom(Atom { field, test: Test::Glob(pattern) });
+        captured
+            .always
+            .extend(each.reduce(|a, b| &a & &b).unwrap_or_default());
+        let atom = |pattern| {
+            Predicate::Atom(Atom {
+                field,
+                test: Test::Glob(pattern),
+            })
+        };
         Some(Predicate::Any(patterns.into_iter().map(atom).collect()))
     }
 
-    fn glob(&mut self, text: &Text) -> Option<Pattern> {
+    fn glob(&mut self, text: &Text, captured: &mut Captured) -> Option<Pattern> {
         match glob::parse(text) {
             Ok(nodes) => {
                 let pattern = Pattern::lower(&nodes);
@@ -172,7 +211,10 @@ impl Lowerer<'_> {
                 }
                 Some(pattern)
             }
-            Err(errors) => {
+            Err(Broken { errors, captures }) => {
+                // It has findings of its own; its captures get the benefit of the doubt.
+                captured.unknown |= captures.is_none();
+                captured.always.extend(captures.into_iter().flatten());
                 for error in errors {
                     self.sink.push(glob_error(text, &error));
                 }
@@ -197,7 +239,10 @@ impl Lowerer<'_> {
                 None => self.unknown_weekday(text),
             }
         }
-        Some(Predicate::Atom(Atom { field, test: Test::Weekday(days) }))
+        Some(Predicate::Atom(Atom {
+            field,
+            test: Test::Weekday(days),
+        }))
     }
 
     fn unknown_weekday(&mut self, text: &Text) {
@@ -211,7 +256,10 @@ impl Lowerer<'_> {
             .or_else(|| nearest(&lower, WEEKDAYS));
         if let Some(day) = meant {
             let edit = format!("\"{day}\"");
-            finding = finding.detail(format!("Did you mean: {day}?")).edit(text.span, edit);
+            finding = finding
+                .detail(format!("Did you mean: {day}?"))
+                .label(format!("did you mean '{day}'?"))
+                .edit(text.span, edit);
         }
         self.sink.push(finding);
     }
@@ -220,7 +268,10 @@ impl Lowerer<'_> {
         let (found, span) = match value {
             ValueNode::One(text) => match quantity::parse(&text.text, unit) {
                 Ok(within) => {
-                    return Some(Predicate::Atom(Atom { field, test: Test::Within(within) }));
+                    return Some(Predicate::Atom(Atom {
+                        field,
+                        test: Test::Within(within),
+                    }));
                 }
                 Err(error) => {
                     self.sink.push(quantity_error(field, text, &error, unit));
@@ -237,14 +288,15 @@ impl Lowerer<'_> {
     fn template(&mut self, text: &Text, what: &str, captured: &Captured) -> Template {
         if text.text.trim().is_empty() {
             let headline = format!("{what} is empty");
-            self.sink.push(Finding::new(Code::EmptyTags, text.span, headline));
+            self.sink
+                .push(Finding::new(Code::EmptyTags, text.span, headline).label("nothing here"));
         }
         let mut parts = Vec::new();
         for piece in template::parse(text) {
             parts.push(match piece {
                 template::Piece::Text(text) => TemplatePart::Text(text),
                 template::Piece::Capture(name, span) => {
-                    if !captured.always.contains(&name) {
+                    if !captured.always.contains(&name) && !captured.unknown {
                         self.unknown_capture(&name, span, what, captured);
                     }
                     TemplatePart::Capture(name)
@@ -258,19 +310,23 @@ impl Lowerer<'_> {
         let quoted = quote(name);
         let finding = if captured.sometimes.contains(name) {
             let headline = format!("capture {quoted} in {what} is not made by every alternative");
-            Finding::new(Code::UnknownCapture, span, headline)
-                .help(format!("write <{name}> in every glob of the list and every {{…}} branch"))
+            Finding::new(Code::UnknownCapture, span, headline).help(format!(
+                "write <{name}> in every glob of the list and every {{…}} branch"
+            ))
         } else {
             let headline = format!("unknown capture {quoted} in {what}");
             let mut finding = Finding::new(Code::UnknownCapture, span, headline);
             let known: Vec<_> = captured.always.iter().map(String::as_str).collect();
             if let Some(meant) = nearest(name, known.iter().copied()) {
                 let meant = format!("<{meant}>");
-                finding = finding.detail(format!("Did you mean: {meant}?")).edit(span, meant);
+                finding = finding
+                    .detail(format!("Did you mean: {meant}?"))
+                    .label(format!("did you mean {meant}?"))
+                    .edit(span, meant);
             } else if known.is_empty() {
                 finding = finding.help(format!("no glob of this rule contains <{name}>"));
             } else {
-                finding = finding.help(format!("this rule captures {}", or_list(&known)));
+                finding = finding.help(format!("this rule captures <{}>", known.join(">, <")));
             }
             finding
         };
@@ -311,9 +367,12 @@ impl Lowerer<'_> {
     }
 
     fn no_home(&mut self) {
-        let Some((first, others)) = self.at_home.split_first() else { return };
+        let Some((first, others)) = self.at_home.split_first() else {
+            return;
+        };
         let headline = "'~' stands for no directory, so this pattern matches nothing";
         let mut finding = Finding::new(Code::NoHome, *first, headline)
+            .label("matches nothing")
             .note("$HOME is not set")
             .help("set $HOME, or name the directories: [rules] homes = [\"/home/sami\"]");
         for other in others {
@@ -335,9 +394,14 @@ fn glob_error(pattern: &Text, error: &GlobError) -> Finding {
     };
     let (detail, label, help) = describe(&error.kind);
     let headline = format!("invalid glob pattern {}", quote(&pattern.text));
-    let finding =
-        Finding::new(code, error.span, headline).detail(format!("  {detail}")).label(label);
-    if help.is_empty() { finding } else { finding.help(help) }
+    let finding = Finding::new(code, error.span, headline)
+        .detail(format!("  {detail}"))
+        .label(label);
+    if help.is_empty() {
+        finding
+    } else {
+        finding.help(help)
+    }
 }
 
 /// The sentence under the headline, the words beside the place, and what to do.
@@ -359,14 +423,20 @@ fn describe(kind: &GlobErrorKind) -> (String, String, String) {
             "a '{' that means itself is written '[{]'".into(),
         ),
         GlobErrorKind::ReversedRange(from, to) => (
-            format!("Reversed range {} in pattern", quote(&format!("{from}-{to}"))),
+            format!(
+                "Reversed range {} in pattern",
+                quote(&format!("{from}-{to}"))
+            ),
             "the end comes before the start".into(),
             String::new(),
         ),
         GlobErrorKind::UnknownClass(name) => (
             format!("Unknown class name {} in pattern", quote(name)),
             "no such class".into(),
-            format!("the classes are {}", CLASS_NAMES.map(|(name, _)| name).join(", ")),
+            format!(
+                "the classes are {}",
+                CLASS_NAMES.map(|(name, _)| name).join(", ")
+            ),
         ),
         GlobErrorKind::ClassAsRangeEnd => (
             "Class name as the end of a range in pattern".into(),
@@ -394,7 +464,12 @@ fn describe(kind: &GlobErrorKind) -> (String, String, String) {
 
 fn quantity_error(field: Field, text: &Text, error: &QuantityError, unit: Unit) -> Finding {
     let info = field.info();
-    let headline = format!("invalid {} {} for field '{}'", info.ty.name(), quote(&text.text), info.name);
+    let headline = format!(
+        "invalid {} {} for field '{}'",
+        info.ty.name(),
+        quote(&text.text),
+        info.name
+    );
     let help = match (error.kind, unit) {
         (QuantityErrorKind::NoOperator, _) => {
             format!("for example: {} = \">= {}\"", info.name, text.text.trim())
@@ -410,5 +485,7 @@ fn quantity_error(field: Field, text: &Text, error: &QuantityError, unit: Unit) 
         }
     };
     let span = text.place(error.start, error.end);
-    Finding::new(Code::QuantitySyntax, span, headline).label(error.kind.to_string()).help(help)
+    Finding::new(Code::QuantitySyntax, span, headline)
+        .label(error.kind.to_string())
+        .help(help)
 }

@@ -46,7 +46,9 @@ impl Pattern {
     /// The pattern of a syntax tree.
     #[must_use]
     pub fn lower(nodes: &[Node]) -> Self {
-        Self { parts: sequence(nodes) }
+        Self {
+            parts: sequence(nodes),
+        }
     }
 
     /// Whether it begins with `~`.
@@ -109,7 +111,9 @@ fn sequence(nodes: &[Node]) -> Vec<Part> {
             Kind::Star => parts.push(Part::Star),
             Kind::Class { negated, members } => parts.push(class(*negated, members)),
             Kind::Group(alternatives) => {
-                parts.push(Part::Group(alternatives.iter().map(|nodes| sequence(nodes)).collect()));
+                parts.push(Part::Group(
+                    alternatives.iter().map(|nodes| sequence(nodes)).collect(),
+                ));
             }
             Kind::Capture(name) => parts.push(Part::Capture(name.clone())),
         }

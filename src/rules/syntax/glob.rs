@@ -19,7 +19,10 @@ pub const MAX_NESTING: usize = 32;
 pub const MAX_LENGTH: usize = 4096;
 
 mod grammar {
-    #![allow(missing_docs, reason = "generated; the grammar file says what each rule is")]
+    #![allow(
+        missing_docs,
+        reason = "generated; the grammar file says what each rule is"
+    )]
 
     #[derive(pest_derive::Parser)]
     #[grammar = "../grammar/glob.pest"]
@@ -166,14 +169,31 @@ pub enum GlobErrorKind {
     TooLong,
 }
 
+/// What is left of a pattern that cannot be read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Broken {
+    /// Its mistakes, in the order of their places; never empty.
+    pub errors: Vec<GlobError>,
+    /// The names it captures as far as it was read; `None` where part of it was not.
+    pub captures: Option<Vec<String>>,
+}
+
 /// Reads a pattern.
 ///
 /// # Errors
 ///
-/// All mistakes of the pattern, in the order of their places.
-pub fn parse(pattern: &Text) -> Result<Vec<Node>, Vec<GlobError>> {
+/// All mistakes of the pattern.
+pub fn parse(pattern: &Text) -> Result<Vec<Node>, Broken> {
     let pattern = pattern.nfc();
-    let whole = |kind| Err(vec![GlobError { kind, span: pattern.span }]);
+    let whole = |kind| {
+        Err(Broken {
+            errors: vec![GlobError {
+                kind,
+                span: pattern.span,
+            }],
+            captures: None,
+        })
+    };
     if pattern.text.is_empty() {
         return whole(GlobErrorKind::Empty);
     }
@@ -204,13 +224,21 @@ struct Builder<'p> {
     open: Vec<OpenGroup>,
     /// The sequence being read.
     current: Vec<Node>,
+    captures: Vec<String>,
     errors: Vec<GlobError>,
     too_deep: bool,
 }
 
 impl<'p> Builder<'p> {
     const fn new(pattern: &'p Text) -> Self {
-        Self { pattern, open: Vec::new(), current: Vec::new(), errors: Vec::new(), too_deep: false }
+        Self {
+            pattern,
+            open: Vec::new(),
+            current: Vec::new(),
+            captures: Vec::new(),
+            errors: Vec::new(),
+            too_deep: false,
+        }
     }
 
     fn place(&self, token: &Pair<'_, Rule>) -> Span {
@@ -237,6 +265,7 @@ impl<'p> Builder<'p> {
             Rule::close if !self.open.is_empty() => self.close_group(span),
             Rule::capture => {
                 let name = token.clone().into_inner().as_str().to_owned();
+                self.captures.push(name.clone());
                 self.push(Kind::Capture(name), span);
             }
             Rule::class => self.class(token, span),
@@ -274,7 +303,11 @@ impl<'p> Builder<'p> {
             self.error(GlobErrorKind::TooDeep, span);
         }
         let outer = std::mem::take(&mut self.current);
-        self.open.push(OpenGroup { span, done: Vec::new(), outer });
+        self.open.push(OpenGroup {
+            span,
+            done: Vec::new(),
+            outer,
+        });
     }
 
     fn next_alternative(&mut self) {
@@ -284,7 +317,14 @@ impl<'p> Builder<'p> {
     }
 
     fn close_group(&mut self, close: Span) {
-        let Some(OpenGroup { span, mut done, outer }) = self.open.pop() else { return };
+        let Some(OpenGroup {
+            span,
+            mut done,
+            outer,
+        }) = self.open.pop()
+        else {
+            return;
+        };
         done.push(std::mem::replace(&mut self.current, outer));
         // Beyond the limit the tree is not built: it will not be used, and dropping it recurses.
         let alternatives = if self.too_deep { Vec::new() } else { done };
@@ -331,9 +371,12 @@ impl<'p> Builder<'p> {
         Some(Member::Range(from, to))
     }
 
-    fn finish(mut self) -> Result<Vec<Node>, Vec<GlobError>> {
+    fn finish(mut self) -> Result<Vec<Node>, Broken> {
         // An unclosed `[` swallows what follows, the `}` of an outer group included.
-        let swallowed = self.errors.iter().any(|e| e.kind == GlobErrorKind::UnclosedClass);
+        let swallowed = self
+            .errors
+            .iter()
+            .any(|e| e.kind == GlobErrorKind::UnclosedClass);
         if !swallowed && !self.too_deep {
             for group in &self.open {
                 let (kind, span) = (GlobErrorKind::UnclosedGroup, group.span);
@@ -344,7 +387,11 @@ impl<'p> Builder<'p> {
             return Ok(self.current);
         }
         self.errors.sort_by_key(|error| error.span);
-        Err(self.errors)
+        let captures = (!swallowed).then_some(self.captures);
+        Err(Broken {
+            errors: self.errors,
+            captures,
+        })
     }
 }
 
@@ -363,19 +410,28 @@ mod tests {
     }
 
     fn errors(pattern: &str) -> Vec<(GlobErrorKind, usize, usize)> {
-        let errors = parse(&text(pattern)).unwrap_err();
-        errors.into_iter().map(|e| (e.kind, e.span.start - 1, e.span.end - 1)).collect()
+        let errors = parse(&text(pattern)).unwrap_err().errors;
+        errors
+            .into_iter()
+            .map(|e| (e.kind, e.span.start - 1, e.span.end - 1))
+            .collect()
     }
 
     #[test]
     fn every_mistake_has_its_place() {
         use GlobErrorKind::*;
         assert_eq!(errors("~/work/[invalid"), [(UnclosedClass, 7, 8)]);
-        assert_eq!(errors("ü{a,[z-a]b"), [(UnclosedGroup, 2, 3), (ReversedRange('z', 'a'), 6, 9)]);
-        assert_eq!(errors("[[:alfa:]]\\"), [
-            (UnknownClass("alfa".into()), 1, 9),
-            (DanglingEscape, 10, 11)
-        ]);
+        assert_eq!(
+            errors("ü{a,[z-a]b"),
+            [(UnclosedGroup, 2, 3), (ReversedRange('z', 'a'), 6, 9)]
+        );
+        assert_eq!(
+            errors("[[:alfa:]]\\"),
+            [
+                (UnknownClass("alfa".into()), 1, 9),
+                (DanglingEscape, 10, 11)
+            ]
+        );
         assert_eq!(errors("[a-[:digit:]]"), [(ClassAsRangeEnd, 1, 12)]);
         assert_eq!(errors("[[::]a]"), [(UnknownClass(String::new()), 1, 5)]);
         for unclosed in ["[", "[]", "[!]", "[^]", "[a-", "[\\]", "{[}", "[[:alpha:]"] {
@@ -389,17 +445,24 @@ mod tests {
         let nested = |depth: usize| format!("{}{}", "{".repeat(depth), "}".repeat(depth));
         assert!(parse(&text(&nested(MAX_NESTING))).is_ok());
         let deep = errors(&nested(MAX_NESTING + 1));
-        assert_eq!(deep, [(GlobErrorKind::TooDeep, MAX_NESTING, MAX_NESTING + 1)]);
+        assert_eq!(
+            deep,
+            [(GlobErrorKind::TooDeep, MAX_NESTING, MAX_NESTING + 1)]
+        );
         assert_eq!(errors(&"{".repeat(MAX_LENGTH)).len(), 1);
         assert!(parse(&text(&"[".repeat(MAX_LENGTH))).is_err());
         assert!(parse(&text(&"ü".repeat(MAX_LENGTH))).is_ok());
-        let long = parse(&text(&"a".repeat(MAX_LENGTH + 1))).unwrap_err();
+        let long = parse(&text(&"a".repeat(MAX_LENGTH + 1)))
+            .unwrap_err()
+            .errors;
         assert_eq!(long[0].kind, GlobErrorKind::TooLong);
     }
 
     #[test]
     fn what_begins_no_construct_is_literal() {
-        for pattern in ["a}b", "a]b", "a,b", "<Name>", "<", "<a", "<>", "~user", "a~", "!x", "#x"] {
+        for pattern in [
+            "a}b", "a]b", "a,b", "<Name>", "<", "<a", "<>", "~user", "a~", "!x", "#x",
+        ] {
             let nodes = parse(&text(pattern)).unwrap();
             let literal: String = nodes
                 .iter()
@@ -423,16 +486,18 @@ mod tests {
             other => panic!("{other:?}"),
         };
         let single = |c| Member::Range(c, c);
-        assert_eq!(members("[a-c-e]"), [Member::Range('a', 'c'), single('-'), single('e')]);
+        assert_eq!(
+            members("[a-c-e]"),
+            [Member::Range('a', 'c'), single('-'), single('e')]
+        );
         assert_eq!(members("[]-a]"), [Member::Range(']', 'a')]);
         assert_eq!(members("[!-a]"), [single('-'), single('a')]);
         assert_eq!(members("[a-]"), [single('a'), single('-')]);
         assert_eq!(members("[--0]"), [Member::Range('-', '0')]);
-        assert_eq!(members("[[:digit:]-z]"), [
-            Member::Named(ClassName::Digit),
-            single('-'),
-            single('z')
-        ]);
+        assert_eq!(
+            members("[[:digit:]-z]"),
+            [Member::Named(ClassName::Digit), single('-'), single('z')]
+        );
         assert_eq!(members("[[:a]"), [single('['), single(':'), single('a')]);
         assert_eq!(members("[\\]a]"), [single(']'), single('a')]);
         assert_eq!(members("[{,}]"), [single('{'), single(','), single('}')]);

@@ -55,11 +55,14 @@ mod tests {
     fn only_names_are_captures() {
         let source = "'a<b_1>-<C>< <d>'";
         let text = Text::new("a<b_1>-<C>< <d>", source, Span::new(0, source.len()));
-        assert_eq!(parse(&text), [
-            Piece::Text("a".into()),
-            Piece::Capture("b_1".into(), Span::new(2, 7)),
-            Piece::Text("-<C>< ".into()),
-            Piece::Capture("d".into(), Span::new(13, 16)),
-        ]);
+        assert_eq!(
+            parse(&text),
+            [
+                Piece::Text("a".into()),
+                Piece::Capture("b_1".into(), Span::new(2, 7)),
+                Piece::Text("-<C>< ".into()),
+                Piece::Capture("d".into(), Span::new(13, 16)),
+            ]
+        );
     }
 }

@@ -19,7 +19,12 @@ const RULE_KEYS: [&str; 6] = ["name", "match", "when", "tags", "project", "enabl
 /// Reads the rules of a file. Mistakes go to `sink`; what can be read is returned.
 pub fn parse(file: &SourceFile, sink: &mut Sink) -> RuleFile {
     let (document, errors) = DeTable::parse_recoverable(file.text());
-    let mut reader = Reader { file, sink, broken: Vec::new(), rules: RuleFile::default() };
+    let mut reader = Reader {
+        file,
+        sink,
+        broken: Vec::new(),
+        rules: RuleFile::default(),
+    };
     reader.syntax_errors(&errors);
     for (key, span, value) in entries(document.get_ref()) {
         if key == "rules" {
@@ -58,7 +63,12 @@ impl Reader<'_> {
     fn syntax_errors(&mut self, errors: &[::toml::de::Error]) {
         let mut places: Vec<_> = errors
             .iter()
-            .map(|error| (Span::from(error.span().unwrap_or_default()), error.message()))
+            .map(|error| {
+                (
+                    Span::from(error.span().unwrap_or_default()),
+                    error.message(),
+                )
+            })
             .collect();
         places.sort();
         self.broken = places.iter().map(|(span, _)| span.start).collect();
@@ -68,9 +78,13 @@ impl Reader<'_> {
             if !lines.insert(line) {
                 continue;
             }
-            let same_line: Vec<_> =
-                places.iter().filter(|(at, _)| self.file.line(at.start) == line).collect();
-            let stray = same_line.iter().find_map(|(at, text)| self.stray_equals(*at, text));
+            let same_line: Vec<_> = places
+                .iter()
+                .filter(|(at, _)| self.file.line(at.start) == line)
+                .collect();
+            let stray = same_line
+                .iter()
+                .find_map(|(at, text)| self.stray_equals(*at, text));
             let finding = match stray {
                 Some(at) => syntax_error(at, "unexpected character '=' in bare key"),
                 None => syntax_error(*span, message),
@@ -82,11 +96,20 @@ impl Reader<'_> {
     /// The place of an `=` that stands where a key or value should: what the parser calls an
     /// empty key, an extra `=` or something unexpected is one and the same slip of the keyboard.
     fn stray_equals(&self, span: Span, message: &str) -> Option<Span> {
-        const MESSAGES: [&str; 3] =
-            ["unquoted keys cannot be empty", "extra `=`", "unexpected key or value"];
+        const MESSAGES: [&str; 4] = [
+            "unquoted keys cannot be empty",
+            "extra `=`",
+            "extra assignment",
+            "unexpected key or value",
+        ];
         let stray = MESSAGES.iter().any(|start| message.starts_with(start));
         let rest = self.file.text().get(span.start..)?;
         (stray && rest.starts_with('=')).then(|| Span::new(span.start, span.start + 1))
+    }
+
+    fn on_broken_line(&self, span: Span) -> bool {
+        let line = self.file.line(span.start);
+        self.broken.iter().any(|at| self.file.line(*at) == line)
     }
 
     /// The values that the parser made up while recovering stand nowhere.
@@ -98,9 +121,8 @@ impl Reader<'_> {
         let span = span_of(value);
         let found = type_name(value.get_ref());
         let headline = format!("{what} must be {expected}, not {found}");
-        self.sink.push(
-            Finding::new(Code::WrongType, span, headline).label(format!("this is {found}")),
-        );
+        self.sink
+            .push(Finding::new(Code::WrongType, span, headline).label(format!("this is {found}")));
     }
 
     fn text(&self, value: Value<'_>) -> Option<Text> {
@@ -117,7 +139,7 @@ impl Reader<'_> {
             match self.text(value) {
                 Some(text) => texts.push(text),
                 None if self.made_up(value) => {}
-                None => self.wrong_type(value, &format!("each of {what}"), "a text"),
+                None => self.wrong_type(value, &format!("every value of {what}"), "a text"),
             }
         }
         texts
@@ -185,13 +207,18 @@ impl Reader<'_> {
         let mut seen = BTreeSet::new();
         for (key, span, value) in entries(table) {
             seen.insert(key);
-            if !RULE_KEYS.contains(&key) {
+            if self.on_broken_line(span) && !RULE_KEYS.contains(&key) {
+                // Not a key that anyone meant, and said already.
+            } else if !RULE_KEYS.contains(&key) {
                 self.unknown_key(key, span, "rule", &RULE_KEYS);
             } else if !self.made_up(value) {
                 self.rule_key(&mut rule, key, span, value);
             }
         }
-        let broken = self.broken.iter().any(|at| (header.start..end).contains(at));
+        let broken = self
+            .broken
+            .iter()
+            .any(|at| (header.start..end).contains(at));
         if !broken {
             self.missing(&seen, header);
         }
@@ -208,7 +235,9 @@ impl Reader<'_> {
             ("enabled", _) => self.wrong_type(value, "'enabled'", "true or false"),
             ("tags", DeValue::Array(list)) if list.is_empty() => {
                 let headline = "'tags' needs at least one tag";
-                self.sink.push(Finding::new(Code::EmptyTags, span_of(value), headline));
+                self.sink.push(
+                    Finding::new(Code::EmptyTags, span_of(value), headline).label("nothing here"),
+                );
             }
             ("tags", DeValue::Array(list)) => rule.tags = self.texts(list, "'tags'"),
             ("tags", _) => self.wrong_type(value, "'tags'", "a list of texts"),
@@ -217,7 +246,10 @@ impl Reader<'_> {
                 if table.is_empty() && self.broken.is_empty() {
                     self.empty_match(span_of(value));
                 }
-                rule.matching = Some(MatchNode { key: span, conditions });
+                rule.matching = Some(MatchNode {
+                    key: span,
+                    conditions,
+                });
             }
             ("match", _) => self.wrong_type(value, "'match'", "a table of conditions"),
             _ => self.when(span),
@@ -236,7 +268,10 @@ impl Reader<'_> {
     fn empty_match(&mut self, span: Span) {
         self.sink.push(
             Finding::new(Code::NoCondition, span, "'match' has no condition")
-                .help("to match every stream that has a directory: match = { primary_cwd = \"*\" }"),
+                .label("nothing here")
+                .help(
+                    "to match every stream that has a directory: match = { primary_cwd = \"*\" }",
+                ),
         );
     }
 
@@ -264,7 +299,10 @@ impl Reader<'_> {
         let mut finding = Finding::new(Code::UnknownKey, span, headline)
             .detail(format!("Valid keys: {}", known.join(", ")));
         if let Some(meant) = nearest(key, known.iter().copied()) {
-            finding = finding.detail(format!("Did you mean: {meant}?")).edit(span, meant);
+            finding = finding
+                .detail(format!("Did you mean: {meant}?"))
+                .label(format!("did you mean '{meant}'?"))
+                .edit(span, meant);
         }
         self.sink.push(finding);
     }
@@ -284,7 +322,11 @@ impl Reader<'_> {
                     None => ValueNode::Other(type_name(other), span_of(value)),
                 },
             };
-            conditions.push(ConditionNode { field: field.to_owned(), field_span, value });
+            conditions.push(ConditionNode {
+                field: field.to_owned(),
+                field_span,
+                value,
+            });
         }
         conditions
     }

@@ -154,7 +154,9 @@ impl<'r> Builder<'r> {
         match predicate {
             // A gate around a single child would only pass it on.
             Predicate::All(children) | Predicate::Any(children) if children.len() == 1 => {
-                children.iter().for_each(|child| self.predicate(child, opens));
+                children
+                    .iter()
+                    .for_each(|child| self.predicate(child, opens));
             }
             Predicate::All(children) => self.gate(children, number(children.len()), opens),
             Predicate::Any(children) => self.gate(children, 1, opens),
@@ -170,7 +172,9 @@ impl<'r> Builder<'r> {
     fn gate(&mut self, children: &'r [Predicate], needed: u32, opens: Opens) {
         let id = GateId(number(self.gates.len()));
         self.gates.push(Gate { needed, opens });
-        children.iter().for_each(|child| self.predicate(child, Opens::Gate(id)));
+        children
+            .iter()
+            .for_each(|child| self.predicate(child, Opens::Gate(id)));
     }
 
     fn atom(&mut self, atom: &'r Atom) -> AtomId {
@@ -206,7 +210,13 @@ impl<'r> Builder<'r> {
             }
         }
         let Self { parents, gates, .. } = self;
-        Table { texts, numbers, weekdays, parents, gates }
+        Table {
+            texts,
+            numbers,
+            weekdays,
+            parents,
+            gates,
+        }
     }
 }
 

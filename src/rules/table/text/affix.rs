@@ -25,7 +25,10 @@ impl Affixes {
         let mut by_length: BTreeMap<_, HashMap<_, Vec<_>>> = BTreeMap::new();
         for (affix, atom) in affixes {
             let same_length = by_length.entry(affix.len()).or_default();
-            same_length.entry(affix.into_bytes().into()).or_default().push(atom);
+            same_length
+                .entry(affix.into_bytes().into())
+                .or_default()
+                .push(atom);
         }
         Self { end, by_length }
     }

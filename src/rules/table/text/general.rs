@@ -38,15 +38,25 @@ impl General {
     pub(super) fn new(patterns: Vec<(Pattern, AtomId)>) -> Self {
         let (patterns, atoms): (Vec<_>, Vec<_>) = patterns.into_iter().unzip();
         if patterns.is_empty() {
-            return Self { automaton: None, atoms };
+            return Self {
+                automaton: None,
+                atoms,
+            };
         }
         let automaton = build(&patterns);
         debug_assert!(automaton.is_some(), "patterns are limited in length");
-        Self { automaton: automaton.map(Box::new), atoms }
+        Self {
+            automaton: automaton.map(Box::new),
+            atoms,
+        }
     }
 
     pub(super) fn cache(&self) -> GeneralCache {
-        GeneralCache(self.automaton.as_ref().map(|dfa| Box::new(dfa.create_cache())))
+        GeneralCache(
+            self.automaton
+                .as_ref()
+                .map(|dfa| Box::new(dfa.create_cache())),
+        )
     }
 
     pub(super) fn search(
@@ -55,11 +65,15 @@ impl General {
         cache: &mut GeneralCache,
         pass: &mut dyn FnMut(AtomId),
     ) {
-        let (Some(dfa), Some(cache)) = (&self.automaton, &mut cache.0) else { return };
+        let (Some(dfa), Some(cache)) = (&self.automaton, &mut cache.0) else {
+            return;
+        };
         let config = start::Config::new().anchored(Anchored::Yes);
         // None of these calls can fail: the start is anchored as configured, no byte quits, and
         // the cache may be emptied any number of times.
-        let Ok(mut state) = dfa.start_state(cache, &config) else { return };
+        let Ok(mut state) = dfa.start_state(cache, &config) else {
+            return;
+        };
         for byte in value.bytes() {
             match dfa.next_state(cache, state, byte) {
                 Ok(next) if next.is_dead() => return,
@@ -67,7 +81,9 @@ impl General {
                 Err(_) => return,
             }
         }
-        let Ok(end) = dfa.next_eoi_state(cache, state) else { return };
+        let Ok(end) = dfa.next_eoi_state(cache, state) else {
+            return;
+        };
         if !end.is_match() {
             return;
         }
@@ -82,8 +98,13 @@ impl General {
 
 fn build(patterns: &[Pattern]) -> Option<DFA> {
     let patterns: Vec<_> = patterns.iter().map(|pattern| hir(&pattern.parts)).collect();
-    let config = thompson::Config::new().utf8(false).which_captures(WhichCaptures::None);
-    let nfa = thompson::Compiler::new().configure(config).build_many_from_hir(&patterns).ok()?;
+    let config = thompson::Config::new()
+        .utf8(false)
+        .which_captures(WhichCaptures::None);
+    let nfa = thompson::Compiler::new()
+        .configure(config)
+        .build_many_from_hir(&patterns)
+        .ok()?;
     dfa(nfa)
 }
 
@@ -140,13 +161,19 @@ fn one(part: &Part, captures: &mut u32) -> Hir {
             *captures += 1;
             let index = *captures;
             let sub = Box::new(repeat(characters([('/', '/')], true), 1, true));
-            Hir::capture(Capture { index, name: None, sub })
+            Hir::capture(Capture {
+                index,
+                name: None,
+                sub,
+            })
         }
     }
 }
 
 fn characters(ranges: impl IntoIterator<Item = (char, char)>, negated: bool) -> Hir {
-    let ranges = ranges.into_iter().map(|(from, to)| hir::ClassUnicodeRange::new(from, to));
+    let ranges = ranges
+        .into_iter()
+        .map(|(from, to)| hir::ClassUnicodeRange::new(from, to));
     let mut class = ClassUnicode::new(ranges);
     if negated {
         class.negate();
@@ -155,5 +182,10 @@ fn characters(ranges: impl IntoIterator<Item = (char, char)>, negated: bool) -> 
 }
 
 fn repeat(sub: Hir, min: u32, greedy: bool) -> Hir {
-    Hir::repetition(Repetition { min, max: None, greedy, sub: Box::new(sub) })
+    Hir::repetition(Repetition {
+        min,
+        max: None,
+        greedy,
+        sub: Box::new(sub),
+    })
 }
