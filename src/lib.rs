@@ -12,12 +12,14 @@
 pub mod alloc;
 pub mod collect;
 pub mod config;
+pub mod diag;
 pub mod event;
 pub mod infer;
 pub mod period;
 pub mod pipeline;
 pub mod report;
 mod resolve;
+pub mod rules;
 pub mod store;
 pub mod tags;
 pub mod time;

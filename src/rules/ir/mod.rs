@@ -1,0 +1,166 @@
+//! # From what was written to what is meant
+//!
+//! Here names become fields, strings become patterns and sets of numbers, and everything that can
+//! be wrong about a single rule is found. What comes out speaks of no TOML and no text any more:
+//! closed enums that every later stage can match on without a branch for nonsense.
+//!
+//! A condition is a tree ([`Predicate`]) over tests of one field each ([`Atom`]). The `match` block
+//! of the third Acme rule reads
+//!
+//! ```text
+//! match = { primary_cwd = ["~/oss/*", "~/src/*"], agent = "claude-code" }
+//!
+//! All ── Any ── primary_cwd ~ "~/oss/*"
+//!     │      └─ primary_cwd ~ "~/src/*"
+//!     └─ agent ~ "claude-code"
+//! ```
+//!
+//! and other ways of writing conditions lower into the same tree.
+//!
+//! INVARIANT (checked): a [`Checked`] is made by [`lower::check`] alone, and only when nothing in
+//! the file is an error. The decision table accepts nothing else, so that a file is never half in
+//! force is a matter of types.
+
+mod checked;
+pub mod lower;
+pub mod pattern;
+
+use std::fmt;
+
+use chrono::Weekday;
+
+pub use checked::Checked;
+pub use pattern::{Part, Pattern};
+
+use super::fields::Field;
+use super::syntax::quantity::Intervals;
+
+/// A rule, by its place in the file: counted from 0, disabled rules included.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RuleId(pub u32);
+
+impl RuleId {
+    /// The place in the file, counted from 0.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl fmt::Display for RuleId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "rule {}", self.0 + 1)
+    }
+}
+
+/// The rules of a file, with what they need to know of the machine.
+#[derive(Clone, Debug)]
+pub struct RuleSet {
+    /// All rules in file order, disabled ones included.
+    pub rules: Vec<Rule>,
+    /// The directories that `~` stands for: in NFC, without a `/` at the end, none twice.
+    pub homes: Vec<String>,
+}
+
+/// A rule.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// How it is called and where it stands.
+    pub info: RuleInfo,
+    /// When it holds.
+    pub condition: Predicate,
+    /// The tags it gives.
+    pub tags: Vec<Template>,
+    /// The project it gives.
+    pub project: Option<Template>,
+}
+
+/// What messages say about a rule.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RuleInfo {
+    /// Its place in the file.
+    pub id: RuleId,
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// Its line in the file, counted from 1: that of its condition, else of its header.
+    pub line: usize,
+    /// Whether it takes part.
+    pub enabled: bool,
+}
+
+impl RuleInfo {
+    /// Its place in the file, counted from 0, disabled rules included.
+    #[must_use]
+    pub const fn index(&self) -> usize {
+        self.id.index()
+    }
+
+    /// Its name, or `rule 3` for the third rule if it has none.
+    #[must_use]
+    pub fn title(&self) -> String {
+        self.name.clone().unwrap_or_else(|| self.id.to_string())
+    }
+}
+
+/// When a rule holds.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Predicate {
+    /// Where all of these hold.
+    All(Vec<Predicate>),
+    /// Where at least one of these holds.
+    Any(Vec<Predicate>),
+    /// Where one test holds.
+    Atom(Atom),
+}
+
+/// A test of one field. On a field that the stream lacks it is false; on a set it is true where
+/// some element passes.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Atom {
+    /// The field.
+    pub field: Field,
+    /// What its value must be.
+    pub test: Test,
+}
+
+/// What a value must be.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Test {
+    /// A text that the pattern matches.
+    Glob(Pattern),
+    /// One of these days.
+    Weekday(WeekdaySet),
+    /// A number in these ranges.
+    Within(Intervals),
+}
+
+/// A set of days.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct WeekdaySet(u8);
+
+impl WeekdaySet {
+    /// This set and `day`.
+    #[must_use]
+    pub const fn with(self, day: Weekday) -> Self {
+        Self(self.0 | 1 << day.num_days_from_monday())
+    }
+
+    /// Whether `day` is in it.
+    #[must_use]
+    pub const fn contains(self, day: Weekday) -> bool {
+        self.0 & 1 << day.num_days_from_monday() != 0
+    }
+}
+
+/// Text with holes for captures.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Template(pub Vec<TemplatePart>);
+
+/// A part of a template.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TemplatePart {
+    /// Taken as it is.
+    Text(String),
+    /// What was captured under this name; every match of the rule captures it.
+    Capture(String),
+}

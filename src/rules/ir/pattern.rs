@@ -1,0 +1,143 @@
+//! Patterns: globs as they are meant.
+//!
+//! Compared with the syntax tree: no places, escapes and literals merged into texts, classes as
+//! sorted ranges. Two globs that differ only in spelling (`a**`, `a*`) are equal here.
+
+use std::collections::BTreeSet;
+
+use crate::rules::syntax::glob::{Kind, Member, Node};
+
+/// A glob.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Pattern {
+    /// Its parts, from left to right.
+    pub parts: Vec<Part>,
+}
+
+/// A part of a pattern.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Part {
+    /// A home directory; only ever the first part.
+    Home,
+    /// This text.
+    Literal(String),
+    /// Any one character.
+    Any,
+    /// Any characters.
+    Star,
+    /// One character of a set.
+    Class(Class),
+    /// One of several sequences.
+    Group(Vec<Vec<Part>>),
+    /// One or more characters other than `/`, remembered under a name.
+    Capture(String),
+}
+
+/// A set of characters.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Class {
+    /// Whether it is all characters but those listed.
+    pub negated: bool,
+    /// The characters listed, as ranges with both ends included, sorted.
+    pub ranges: Vec<(char, char)>,
+}
+
+impl Pattern {
+    /// The pattern of a syntax tree.
+    #[must_use]
+    pub fn lower(nodes: &[Node]) -> Self {
+        Self {
+            parts: sequence(nodes),
+        }
+    }
+
+    /// Whether it begins with `~`.
+    #[must_use]
+    pub fn starts_at_home(&self) -> bool {
+        self.parts.first() == Some(&Part::Home)
+    }
+
+    /// The pattern with `~` replaced, once for every home; without `~`, the pattern alone.
+    #[must_use]
+    pub fn expand(&self, homes: &[String]) -> Vec<Self> {
+        match self.parts.split_first() {
+            Some((Part::Home, rest)) => homes
+                .iter()
+                .map(|home| {
+                    let mut parts = Vec::with_capacity(rest.len() + 1);
+                    push_literal(&mut parts, home);
+                    rest.iter().for_each(|part| match part {
+                        Part::Literal(text) => push_literal(&mut parts, text),
+                        other => parts.push(other.clone()),
+                    });
+                    Self { parts }
+                })
+                .collect(),
+            _ => vec![self.clone()],
+        }
+    }
+
+    /// The names that every match captures.
+    #[must_use]
+    pub fn captures(&self) -> BTreeSet<&str> {
+        captures(&self.parts)
+    }
+}
+
+fn captures(parts: &[Part]) -> BTreeSet<&str> {
+    let mut names = BTreeSet::new();
+    for part in parts {
+        match part {
+            Part::Capture(name) => {
+                names.insert(name.as_str());
+            }
+            Part::Group(alternatives) => {
+                let each = alternatives.iter().map(|parts| captures(parts));
+                names.extend(each.reduce(|a, b| &a & &b).unwrap_or_default());
+            }
+            Part::Home | Part::Literal(_) | Part::Any | Part::Star | Part::Class(_) => {}
+        }
+    }
+    names
+}
+
+fn sequence(nodes: &[Node]) -> Vec<Part> {
+    let mut parts = Vec::new();
+    for node in nodes {
+        match &node.kind {
+            Kind::Home => parts.push(Part::Home),
+            Kind::Literal(c) => push_literal(&mut parts, c.encode_utf8(&mut [0; 4])),
+            Kind::Any => parts.push(Part::Any),
+            Kind::Star => parts.push(Part::Star),
+            Kind::Class { negated, members } => parts.push(class(*negated, members)),
+            Kind::Group(alternatives) => {
+                parts.push(Part::Group(
+                    alternatives.iter().map(|nodes| sequence(nodes)).collect(),
+                ));
+            }
+            Kind::Capture(name) => parts.push(Part::Capture(name.clone())),
+        }
+    }
+    parts
+}
+
+fn push_literal(parts: &mut Vec<Part>, text: &str) {
+    match parts.last_mut() {
+        _ if text.is_empty() => {}
+        Some(Part::Literal(before)) => before.push_str(text),
+        _ => parts.push(Part::Literal(text.to_owned())),
+    }
+}
+
+fn class(negated: bool, members: &[Member]) -> Part {
+    let mut ranges = Vec::new();
+    for member in members {
+        match member {
+            Member::Range(from, to) => ranges.push((*from, *to)),
+            Member::Named(name) => ranges.extend_from_slice(name.ranges()),
+        }
+    }
+    ranges.sort_unstable();
+    ranges.dedup();
+    Part::Class(Class { negated, ranges })
+}

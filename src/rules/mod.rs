@@ -1,0 +1,167 @@
+//! # Rules: which tags a stream gets
+//!
+//! A rule file is TOML; each `[[rules.auto_tag]]` is a rule, and the first whose condition holds
+//! for a stream gives it its tags:
+//!
+//! ```toml
+//! [[rules.auto_tag]]
+//! name = "Acme projects"
+//! match = { primary_cwd = "~/work/acme/*" }
+//! tags = ["acme", "billable"]
+//! ```
+//!
+//! The list is compiled once per run. Each stage owns one step and none reaches back:
+//!
+//! ```text
+//! config text ─▶ syntax ─▶ ir ─▶ table ─▶ engine ─▶ RuleId ─▶ fill ─▶ tags, project
+//!                 what      what   all     one
+//!                 was       is     rules   stream
+//!                 written   meant  at once
+//! ```
+//!
+//! | stage | owns | its essay |
+//! | --- | --- | --- |
+//! | syntax | text and place | [`syntax`] |
+//! | ir | fields, types, patterns, templates; every finding about a rule | [`ir`] |
+//! | table | speed: the compiled form | [`table`] |
+//! | engine | one search | [`engine`] |
+//! | fill | captures in tags | [`fill`] |
+//!
+//! This module is the façade, and the only one that names them all:
+//!
+//! ```
+//! use tt::diag::SourceFile;
+//! use tt::rules::{Env, Scratch, Stream, check};
+//!
+//! let file = SourceFile::new("config.toml", r#"
+//! [[rules.auto_tag]]
+//! match = { primary_cwd = "~/clients/<client>/*" }
+//! tags = ["client:<client>", "billable"]
+//! "#);
+//! let env = Env { home: Some("/home/sami".into()) };
+//! let checkup = check(&file, &env);
+//! assert!(checkup.findings.is_empty());
+//!
+//! let rules = checkup.rules.expect("no error, so there are rules").compile();
+//! let stream = Stream {
+//!     primary_cwd: Some("/home/sami/clients/acme/web".into()),
+//!     ..Stream::default()
+//! };
+//! let winner = rules.first_match(&stream, &mut Scratch::default()).expect("it matches");
+//! assert_eq!(rules.rule(winner).map(|rule| rule.title()).as_deref(), Some("rule 1"));
+//! assert_eq!(rules.outcome(winner, &stream).tags, ["client:acme", "billable"]);
+//! ```
+//!
+//! INVARIANT (fail closed): with an error in the file there is nothing to compile, so no rule runs.
+//!
+//! INVARIANT (first match): [`Rules::first_match`] gives exactly the first enabled rule, in file
+//! order, whose conditions hold. The interpreter in `tests/rules/oracle.rs` is the definition.
+
+pub mod engine;
+pub mod fields;
+pub mod fill;
+pub mod ir;
+mod stream;
+pub mod syntax;
+pub mod table;
+
+use crate::diag::{Finding, Sink, SourceFile};
+pub use engine::Scratch;
+pub use fill::Outcome;
+pub use ir::{Checked, RuleId, RuleInfo, RuleSet};
+pub use stream::Stream;
+
+use engine::TableId;
+use fill::Filler;
+use table::Table;
+
+/// What the rules need to know about the machine.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Env {
+    /// `$HOME`, which `~` stands for; an empty one counts as none.
+    pub home: Option<String>,
+}
+
+/// What a check says.
+#[derive(Debug)]
+pub struct Checkup {
+    /// Everything found, in the order of the file; warnings too.
+    pub findings: Vec<Finding>,
+    /// The rules, if nothing found is an error.
+    pub rules: Option<Checked<RuleSet>>,
+}
+
+/// Reads and checks the rules of a file. Tables other than `[rules]` are not looked at.
+///
+/// All mistakes are found in one run, as far as TOML can be read past its errors. Costs a few
+/// passes over the text.
+#[must_use]
+pub fn check(file: &SourceFile, env: &Env) -> Checkup {
+    let mut sink = Sink::default();
+    let written = syntax::toml::parse(file, &mut sink);
+    let rules = ir::lower::check(&written, file, env, &mut sink);
+    Checkup {
+        findings: sink.into_findings(),
+        rules,
+    }
+}
+
+impl Checked<RuleSet> {
+    /// Compiles the rules into the form that decides streams.
+    #[must_use]
+    pub fn compile(&self) -> Rules {
+        let fillers = self
+            .rules
+            .iter()
+            .map(|rule| Filler::new(rule, &self.homes))
+            .collect();
+        let infos = self.rules.iter().map(|rule| rule.info.clone()).collect();
+        Rules {
+            id: TableId::fresh(),
+            table: Table::compile(self),
+            infos,
+            fillers,
+        }
+    }
+}
+
+/// Compiled rules: immutable, to be shared between threads.
+#[derive(Debug)]
+pub struct Rules {
+    id: TableId,
+    table: Table,
+    infos: Vec<RuleInfo>,
+    fillers: Vec<Filler>,
+}
+
+impl Rules {
+    /// The first enabled rule that holds for the stream.
+    ///
+    /// Costs the length of the stream's texts and one step per test passed, however many rules
+    /// there are that have nothing to do with the stream.
+    #[must_use]
+    pub fn first_match(&self, stream: &Stream, scratch: &mut Scratch) -> Option<RuleId> {
+        engine::first_match(&self.table, self.id, stream, scratch)
+    }
+
+    /// Name and place of a rule; `None` for the id of a rule of another file.
+    #[must_use]
+    pub fn rule(&self, id: RuleId) -> Option<&RuleInfo> {
+        self.infos.get(id.index())
+    }
+
+    /// All rules in file order, disabled ones included.
+    #[must_use]
+    pub fn all(&self) -> &[RuleInfo] {
+        &self.infos
+    }
+
+    /// What a rule gives to a stream that it won; nothing for the id of a rule of another file.
+    #[must_use]
+    pub fn outcome(&self, id: RuleId, stream: &Stream) -> Outcome {
+        self.fillers
+            .get(id.index())
+            .map(|filler| filler.fill(stream))
+            .unwrap_or_default()
+    }
+}

@@ -1,0 +1,73 @@
+//! What rules see of a stream.
+
+use chrono::{NaiveTime, Timelike, Weekday};
+
+use super::fields::Field;
+use super::syntax::quantity::NANOS_PER_SECOND;
+
+/// A stream as rules see it. The local day and time are the caller's to compute: rules know no
+/// time zone.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Stream {
+    /// The most frequent working directory.
+    pub primary_cwd: Option<String>,
+    /// Every tmux session name involved.
+    pub tmux_session: Vec<String>,
+    /// Every agent type used.
+    pub agent: Vec<String>,
+    /// Every branch its events carry.
+    pub git_branch: Vec<String>,
+    /// The repository it belongs to.
+    pub repo: Option<String>,
+    /// Names of linked worktrees involved.
+    pub worktree: Vec<String>,
+    /// Total time in milliseconds.
+    pub duration_ms: Option<i64>,
+    /// Direct time in milliseconds.
+    pub direct_ms: Option<i64>,
+    /// Delegated time in milliseconds.
+    pub delegated_ms: Option<i64>,
+    /// Day of the first event, local time.
+    pub weekday: Option<Weekday>,
+    /// Time of the first event, local time.
+    pub time: Option<NaiveTime>,
+}
+
+impl Stream {
+    /// The values of a field of text; none for other fields.
+    #[must_use]
+    pub fn texts(&self, field: Field) -> &[String] {
+        match field {
+            Field::PrimaryCwd => self.primary_cwd.as_slice(),
+            Field::TmuxSession => &self.tmux_session,
+            Field::Agent => &self.agent,
+            Field::GitBranch => &self.git_branch,
+            Field::Repo => self.repo.as_slice(),
+            Field::Worktree => &self.worktree,
+            Field::Duration | Field::Direct | Field::Delegated | Field::Weekday | Field::Time => {
+                &[]
+            }
+        }
+    }
+
+    /// The value of a field of numbers: milliseconds, or nanoseconds since midnight.
+    #[must_use]
+    pub fn number(&self, field: Field) -> Option<i64> {
+        match field {
+            Field::Duration => self.duration_ms,
+            Field::Direct => self.direct_ms,
+            Field::Delegated => self.delegated_ms,
+            Field::Time => self.time.map(|time| {
+                let seconds = i64::from(time.num_seconds_from_midnight());
+                seconds * NANOS_PER_SECOND + i64::from(time.nanosecond())
+            }),
+            Field::PrimaryCwd
+            | Field::TmuxSession
+            | Field::Agent
+            | Field::GitBranch
+            | Field::Repo
+            | Field::Worktree
+            | Field::Weekday => None,
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! # From text to what was written
+//!
+//! This stage knows text and places and nothing else: which keys stand in the file, which strings,
+//! which globs. What a field is, whether a value fits it, what another rule says: all that comes
+//! later, in [`crate::rules::ir`]. Here a mistake never stops the reading: TOML is parsed with
+//! recovery, a broken rule is reported and left out, and the next one is read.
+//!
+//! ```text
+//! config.toml ── toml ──▶ RuleFile ── per string ──▶ glob · quantity · template
+//! ```
+//!
+//! INVARIANT (place): every node carries the bytes it was written with, through escapes, several
+//! lines and Unicode normalisation ([`embedded`]).
+//!
+//! INVARIANT (no cascade): what a TOML error destroyed is not reported as missing.
+
+pub mod embedded;
+pub mod glob;
+pub mod quantity;
+pub mod template;
+pub mod toml;
+
+use crate::diag::Span;
+use embedded::Text;
+
+/// The rules of a file, as written.
+#[derive(Clone, Default, Debug)]
+pub struct RuleFile {
+    /// `[rules] homes`.
+    pub homes: Vec<Text>,
+    /// Every `[[rules.auto_tag]]`, in order.
+    pub rules: Vec<RuleNode>,
+}
+
+/// A rule, as written.
+#[derive(Clone, Debug)]
+pub struct RuleNode {
+    /// Its `[[rules.auto_tag]]`.
+    pub header: Span,
+    /// `name`.
+    pub name: Option<Text>,
+    /// `match`.
+    pub matching: Option<MatchNode>,
+    /// `tags`, where they are a list of texts.
+    pub tags: Vec<Text>,
+    /// `project`.
+    pub project: Option<Text>,
+    /// `enabled`.
+    pub enabled: bool,
+}
+
+/// A `match` block.
+#[derive(Clone, Debug)]
+pub struct MatchNode {
+    /// The key `match`.
+    pub key: Span,
+    /// Its conditions, in order.
+    pub conditions: Vec<ConditionNode>,
+}
+
+/// A condition of a `match` block.
+#[derive(Clone, Debug)]
+pub struct ConditionNode {
+    /// The name of the field.
+    pub field: String,
+    /// Where it stands.
+    pub field_span: Span,
+    /// What is asked of it.
+    pub value: ValueNode,
+}
+
+/// What is asked of a field.
+#[derive(Clone, Debug)]
+pub enum ValueNode {
+    /// A text.
+    One(Text),
+    /// A list of texts.
+    Many(Vec<Text>, Span),
+    /// Anything else; the name of its TOML type.
+    Other(&'static str, Span),
+}
+
+impl ValueNode {
+    /// Where it stands.
+    #[must_use]
+    pub const fn span(&self) -> Span {
+        match self {
+            Self::One(text) => text.span,
+            Self::Many(_, span) | Self::Other(_, span) => *span,
+        }
+    }
+}

@@ -1,0 +1,350 @@
+//! The TOML layer: `[rules]` and `[[rules.auto_tag]]`.
+//!
+//! The `toml` crate parses with recovery and hands out values with spans; tables come sorted by
+//! key, so they are put back into the order of the file. Tables other than `rules` belong to other
+//! stages and are not looked at.
+
+use std::collections::BTreeSet;
+
+use toml::de::{DeArray, DeTable, DeValue};
+
+use super::embedded::Text;
+use super::{ConditionNode, MatchNode, RuleFile, RuleNode, ValueNode};
+use crate::diag::suggest::nearest;
+use crate::diag::{Code, Finding, Sink, SourceFile, Span, quote};
+
+const SECTION_KEYS: [&str; 3] = ["homes", "lints", "auto_tag"];
+const RULE_KEYS: [&str; 6] = ["name", "match", "when", "tags", "project", "enabled"];
+
+/// Reads the rules of a file. Mistakes go to `sink`; what can be read is returned.
+pub fn parse(file: &SourceFile, sink: &mut Sink) -> RuleFile {
+    let (document, errors) = DeTable::parse_recoverable(file.text());
+    let mut reader = Reader {
+        file,
+        sink,
+        broken: Vec::new(),
+        rules: RuleFile::default(),
+    };
+    reader.syntax_errors(&errors);
+    for (key, span, value) in entries(document.get_ref()) {
+        if key == "rules" {
+            reader.section(value, span);
+        }
+    }
+    reader.rules
+}
+
+type Value<'d> = &'d ::toml::Spanned<DeValue<'d>>;
+
+/// The entries of a table in the order of the file.
+fn entries<'d>(table: &'d DeTable<'d>) -> Vec<(&'d str, Span, Value<'d>)> {
+    let mut entries: Vec<_> = table
+        .iter()
+        .map(|(key, value)| (key.get_ref().as_ref(), Span::from(key.span()), value))
+        .collect();
+    entries.sort_by_key(|(_, span, _)| *span);
+    entries
+}
+
+fn span_of(value: Value<'_>) -> Span {
+    value.span().into()
+}
+
+struct Reader<'f> {
+    file: &'f SourceFile,
+    sink: &'f mut Sink,
+    /// Where the TOML is broken; what is missing near these places was perhaps written.
+    broken: Vec<usize>,
+    rules: RuleFile,
+}
+
+impl Reader<'_> {
+    /// One finding per broken line: what follows a mistake in a line is mostly its consequence.
+    fn syntax_errors(&mut self, errors: &[::toml::de::Error]) {
+        let mut places: Vec<_> = errors
+            .iter()
+            .map(|error| {
+                (
+                    Span::from(error.span().unwrap_or_default()),
+                    error.message(),
+                )
+            })
+            .collect();
+        places.sort();
+        self.broken = places.iter().map(|(span, _)| span.start).collect();
+        let mut lines = BTreeSet::new();
+        for (span, message) in &places {
+            let line = self.file.line(span.start);
+            if !lines.insert(line) {
+                continue;
+            }
+            let same_line: Vec<_> = places
+                .iter()
+                .filter(|(at, _)| self.file.line(at.start) == line)
+                .collect();
+            let stray = same_line
+                .iter()
+                .find_map(|(at, text)| self.stray_equals(*at, text));
+            let finding = match stray {
+                Some(at) => syntax_error(at, "unexpected character '=' in bare key"),
+                None => syntax_error(*span, message),
+            };
+            self.sink.push(finding);
+        }
+    }
+
+    /// The place of an `=` that stands where a key or value should: what the parser calls an
+    /// empty key, an extra `=` or something unexpected is one and the same slip of the keyboard.
+    fn stray_equals(&self, span: Span, message: &str) -> Option<Span> {
+        const MESSAGES: [&str; 4] = [
+            "unquoted keys cannot be empty",
+            "extra `=`",
+            "extra assignment",
+            "unexpected key or value",
+        ];
+        let stray = MESSAGES.iter().any(|start| message.starts_with(start));
+        let rest = self.file.text().get(span.start..)?;
+        (stray && rest.starts_with('=')).then(|| Span::new(span.start, span.start + 1))
+    }
+
+    fn on_broken_line(&self, span: Span) -> bool {
+        let line = self.file.line(span.start);
+        self.broken.iter().any(|at| self.file.line(*at) == line)
+    }
+
+    /// The values that the parser made up while recovering stand nowhere.
+    fn made_up(&self, value: Value<'_>) -> bool {
+        !self.broken.is_empty() && span_of(value).is_empty()
+    }
+
+    fn wrong_type(&mut self, value: Value<'_>, what: &str, expected: &str) {
+        let span = span_of(value);
+        let found = type_name(value.get_ref());
+        let headline = format!("{what} must be {expected}, not {found}");
+        self.sink
+            .push(Finding::new(Code::WrongType, span, headline).label(format!("this is {found}")));
+    }
+
+    fn text(&self, value: Value<'_>) -> Option<Text> {
+        match value.get_ref() {
+            DeValue::String(text) => Some(Text::new(text, self.file.text(), span_of(value))),
+            _ => None,
+        }
+    }
+
+    /// The texts of a list; anything else in it is reported.
+    fn texts(&mut self, list: &DeArray<'_>, what: &str) -> Vec<Text> {
+        let mut texts = Vec::new();
+        for value in list.iter() {
+            match self.text(value) {
+                Some(text) => texts.push(text),
+                None if self.made_up(value) => {}
+                None => self.wrong_type(value, &format!("every value of {what}"), "a text"),
+            }
+        }
+        texts
+    }
+
+    fn section(&mut self, value: Value<'_>, key: Span) {
+        let DeValue::Table(table) = value.get_ref() else {
+            if !self.made_up(value) {
+                self.wrong_type(value, "'rules'", "a table");
+            }
+            return;
+        };
+        for (name, span, value) in entries(table) {
+            match name {
+                "homes" => self.homes(value),
+                "auto_tag" => self.auto_tag(value, key),
+                // The settings of checks that are not run yet: allowed, so that a file which
+                // has them stays valid.
+                "lints" => {}
+                _ => self.unknown_key(name, span, "[rules]", &SECTION_KEYS),
+            }
+        }
+    }
+
+    fn homes(&mut self, value: Value<'_>) {
+        match value.get_ref() {
+            DeValue::Array(list) => self.rules.homes = self.texts(list, "'homes'"),
+            _ if self.made_up(value) => {}
+            _ => self.wrong_type(value, "'homes'", "a list of directories"),
+        }
+    }
+
+    fn auto_tag(&mut self, value: Value<'_>, key: Span) {
+        let DeValue::Array(list) = value.get_ref() else {
+            if let DeValue::Table(_) = value.get_ref() {
+                let headline = "'rules.auto_tag' must be a list of tables";
+                self.sink.push(
+                    Finding::new(Code::WrongType, key, headline)
+                        .help("write '[[rules.auto_tag]]', with two brackets, above each rule"),
+                );
+            } else if !self.made_up(value) {
+                self.wrong_type(value, "'rules.auto_tag'", "a list of tables");
+            }
+            return;
+        };
+        let starts: Vec<_> = list.iter().map(|value| value.span().start).collect();
+        for (index, value) in list.iter().enumerate() {
+            let end = starts.get(index + 1).copied().unwrap_or(usize::MAX);
+            match value.get_ref() {
+                DeValue::Table(table) => self.rule(table, span_of(value), end),
+                _ => self.wrong_type(value, "a rule", "a table"),
+            }
+        }
+    }
+
+    fn rule(&mut self, table: &DeTable<'_>, header: Span, end: usize) {
+        let mut rule = RuleNode {
+            header,
+            name: None,
+            matching: None,
+            tags: Vec::new(),
+            project: None,
+            enabled: true,
+        };
+        let mut seen = BTreeSet::new();
+        for (key, span, value) in entries(table) {
+            seen.insert(key);
+            if self.on_broken_line(span) && !RULE_KEYS.contains(&key) {
+                // Not a key that anyone meant, and said already.
+            } else if !RULE_KEYS.contains(&key) {
+                self.unknown_key(key, span, "rule", &RULE_KEYS);
+            } else if !self.made_up(value) {
+                self.rule_key(&mut rule, key, span, value);
+            }
+        }
+        let broken = self
+            .broken
+            .iter()
+            .any(|at| (header.start..end).contains(at));
+        if !broken {
+            self.missing(&seen, header);
+        }
+        self.rules.rules.push(rule);
+    }
+
+    fn rule_key(&mut self, rule: &mut RuleNode, key: &str, span: Span, value: Value<'_>) {
+        match (key, value.get_ref()) {
+            ("name", DeValue::String(_)) => rule.name = self.text(value),
+            ("name", _) => self.wrong_type(value, "'name'", "a text"),
+            ("project", DeValue::String(_)) => rule.project = self.text(value),
+            ("project", _) => self.wrong_type(value, "'project'", "a text"),
+            ("enabled", DeValue::Boolean(enabled)) => rule.enabled = *enabled,
+            ("enabled", _) => self.wrong_type(value, "'enabled'", "true or false"),
+            ("tags", DeValue::Array(list)) if list.is_empty() => {
+                let headline = "'tags' needs at least one tag";
+                self.sink.push(
+                    Finding::new(Code::EmptyTags, span_of(value), headline).label("nothing here"),
+                );
+            }
+            ("tags", DeValue::Array(list)) => rule.tags = self.texts(list, "'tags'"),
+            ("tags", _) => self.wrong_type(value, "'tags'", "a list of texts"),
+            ("match", DeValue::Table(table)) => {
+                let conditions = self.conditions(table);
+                if table.is_empty() && self.broken.is_empty() {
+                    self.empty_match(span_of(value));
+                }
+                rule.matching = Some(MatchNode {
+                    key: span,
+                    conditions,
+                });
+            }
+            ("match", _) => self.wrong_type(value, "'match'", "a table of conditions"),
+            _ => self.when(span),
+        }
+    }
+
+    fn when(&mut self, key: Span) {
+        let headline = "'when' is not supported yet";
+        self.sink.push(
+            Finding::new(Code::WhenUnsupported, key, headline)
+                .label("this version knows only 'match'")
+                .help("write the conditions as 'match = { FIELD = VALUE, … }'"),
+        );
+    }
+
+    fn empty_match(&mut self, span: Span) {
+        self.sink.push(
+            Finding::new(Code::NoCondition, span, "'match' has no condition")
+                .label("nothing here")
+                .help(
+                    "to match every stream that has a directory: match = { primary_cwd = \"*\" }",
+                ),
+        );
+    }
+
+    fn missing(&mut self, seen: &BTreeSet<&str>, header: Span) {
+        if !seen.contains("tags") {
+            let headline = "rule missing required 'tags' field";
+            self.sink.push(
+                Finding::new(Code::MissingTags, header, headline)
+                    .label("this rule gives no tags")
+                    .help("add a line such as: tags = [\"acme\"]"),
+            );
+        }
+        if !seen.contains("match") && !seen.contains("when") {
+            let headline = "rule has neither 'match' nor 'when'";
+            self.sink.push(
+                Finding::new(Code::NoCondition, header, headline)
+                    .label("this rule has no condition")
+                    .help("add a line such as: match = { primary_cwd = \"~/work/acme/*\" }"),
+            );
+        }
+    }
+
+    fn unknown_key(&mut self, key: &str, span: Span, place: &str, known: &[&str]) {
+        let headline = format!("unknown key {} in {place}", quote(key));
+        let mut finding = Finding::new(Code::UnknownKey, span, headline)
+            .detail(format!("Valid keys: {}", known.join(", ")));
+        if let Some(meant) = nearest(key, known.iter().copied()) {
+            finding = finding
+                .detail(format!("Did you mean: {meant}?"))
+                .label(format!("did you mean '{meant}'?"))
+                .edit(span, meant);
+        }
+        self.sink.push(finding);
+    }
+
+    fn conditions(&mut self, table: &DeTable<'_>) -> Vec<ConditionNode> {
+        let mut conditions = Vec::new();
+        for (field, field_span, value) in entries(table) {
+            if self.made_up(value) {
+                continue;
+            }
+            let value = match value.get_ref() {
+                DeValue::Array(list) => {
+                    ValueNode::Many(self.texts(list, &quote(field)), span_of(value))
+                }
+                other => match self.text(value) {
+                    Some(text) => ValueNode::One(text),
+                    None => ValueNode::Other(type_name(other), span_of(value)),
+                },
+            };
+            conditions.push(ConditionNode {
+                field: field.to_owned(),
+                field_span,
+                value,
+            });
+        }
+        conditions
+    }
+}
+
+fn syntax_error(span: Span, message: &str) -> Finding {
+    // The parser marks code with backticks where these messages use quotes.
+    let message = message.replace('`', "'");
+    Finding::new(Code::TomlSyntax, span, "TOML parse error").detail(format!("  {message}"))
+}
+
+fn type_name(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a text",
+        DeValue::Integer(_) | DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}

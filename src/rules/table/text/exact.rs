@@ -1,0 +1,24 @@
+//! Patterns without any wildcard.
+
+use std::collections::HashMap;
+
+use crate::rules::table::AtomId;
+
+#[derive(Debug)]
+pub(super) struct Exact(HashMap<String, Vec<AtomId>>);
+
+impl Exact {
+    pub(super) fn new(words: Vec<(String, AtomId)>) -> Self {
+        let mut map: HashMap<_, Vec<_>> = HashMap::new();
+        for (word, atom) in words {
+            map.entry(word).or_default().push(atom);
+        }
+        Self(map)
+    }
+
+    pub(super) fn search(&self, value: &str, pass: &mut dyn FnMut(AtomId)) {
+        for atom in self.0.get(value).into_iter().flatten() {
+            pass(*atom);
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! What a user sees: every mistake drawn.
+//!
+//! Each file in `findings/` is a rule file with mistakes; its snapshot holds source and drawing.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use tt::diag::render::{human, json};
+use tt::diag::{Code, SourceFile};
+
+use crate::support::{HOME, check, check_at};
+
+/// Every file, by its name, with its text.
+fn files() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rules/findings");
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "toml")
+        })
+        .map(|path| {
+            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+            (name, fs::read_to_string(path).unwrap())
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+fn home(name: &str) -> Option<&'static str> {
+    (name != "no_home").then_some(HOME)
+}
+
+#[test]
+fn every_mistake_is_drawn() {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("findings");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    for (name, text) in files() {
+        let file = SourceFile::new("config.toml", text.as_str());
+        let findings = check_at(home(&name), &text).findings;
+        let drawn = human::render(&findings, &file, false);
+        let shown = format!("{text}\n════════\n\n{drawn}");
+        settings.bind(|| insta::assert_snapshot!(name.as_str(), shown));
+    }
+}
+
+#[test]
+fn every_code_has_a_file() {
+    let seen: BTreeSet<Code> = files()
+        .iter()
+        .flat_map(|(name, text)| check_at(home(name), text).findings)
+        .map(|finding| finding.code)
+        .collect();
+    let missing: Vec<_> = Code::ALL
+        .iter()
+        .filter(|code| !seen.contains(code))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// Line, column and code of everything found.
+fn places(text: &str) -> Vec<(usize, usize, &'static str)> {
+    let file = SourceFile::new("config.toml", text);
+    let place = |finding: &tt::diag::Finding| {
+        let at = file.position(finding.primary.span.start);
+        (at.line, at.column, finding.code.id())
+    };
+    check(text).findings.iter().map(place).collect()
+}
+
+#[test]
+fn eight_mistakes_are_eight_findings() {
+    let text = include_str!("findings/eight_mistakes.toml");
+    assert_eq!(
+        places(text),
+        [
+            (3, 11, "R0201"),
+            (7, 46, "R0102"),
+            (8, 17, "R0203"),
+            (10, 1, "R0205"),
+            (14, 1, "R0202"),
+            (15, 23, "R0104"),
+            (16, 22, "R0208"),
+            (20, 8, "R0101"),
+        ]
+    );
+}
+
+/// The first lines of the findings of `text`, as the terminal shows them.
+fn first_lines(text: &str, count: usize) -> String {
+    let file = SourceFile::new("config.toml", text);
+    let drawn = human::render(&check(text).findings, &file, false);
+    drawn
+        .lines()
+        .take(count)
+        .map(|line| format!("{line}\n"))
+        .collect()
+}
+
+#[test]
+fn the_texts_are_exact() {
+    let unknown =
+        "\n\n\n\n[[rules.auto_tag]]\nname = 'x'\nmatch = { pathh = '~/a' }\ntags = ['x']\n";
+    let lines = first_lines(unknown, 3);
+    let (first, rest) = lines.split_once('\n').unwrap();
+    assert_eq!(
+        first,
+        "Error: config.toml line 7: unknown field 'pathh' in match block"
+    );
+    assert!(
+        rest.starts_with("Valid fields: primary_cwd, tmux_session, agent"),
+        "{rest}"
+    );
+    assert!(rest.ends_with("\nDid you mean: primary_cwd?\n"), "{rest}");
+
+    let glob = "[[rules.auto_tag]]\nname = 'x'\n\n\n\n\n\n\nmatch = { primary_cwd = '~/work/[invalid' }\ntags = ['x']\n";
+    assert_eq!(
+        first_lines(glob, 2),
+        "Error: config.toml line 9: invalid glob pattern '~/work/[invalid'\n  \
+         Unclosed bracket in pattern\n"
+    );
+
+    let rule = "[[rules.auto_tag]]\nmatch = { agent = 'x' }\n";
+    let tags = format!("{}{rule}", "\n".repeat(11));
+    assert_eq!(
+        first_lines(&tags, 1),
+        "Error: config.toml line 12: rule missing required 'tags' field\n"
+    );
+
+    for broken in [
+        "= 'value'",
+        "match == { agent = 'x' }",
+        "a=b=c",
+        "= { agent = 'x' }",
+    ] {
+        let text = format!("\n\n\n\n\n[[rules.auto_tag]]\n{broken}\ntags = ['x']\n");
+        assert_eq!(
+            first_lines(&text, 2),
+            "Error: config.toml line 7: TOML parse error\n  unexpected character '=' in bare key\n",
+            "{broken}"
+        );
+        assert_eq!(check(&text).findings.len(), 1, "{broken}");
+    }
+}
+
+#[test]
+fn json_has_the_agreed_shape() {
+    let text = "[[rules.auto_tag]]\nname = 'ü'\nmatch = { 'pathh' = 'ü' }\ntags = ['x', 'x']\n";
+    let file = SourceFile::new("config.toml", text);
+    let found = json::render(&check(text).findings, &file);
+    let first = &found[0];
+    assert_eq!(first["code"], "R0201");
+    assert_eq!(first["severity"], "error");
+    assert_eq!(first["message"], "unknown field 'pathh' in match block");
+    assert_eq!(first["file"], "config.toml");
+    let place =
+        ["line", "column", "end_line", "end_column"].map(|key| first[key].as_u64().unwrap());
+    assert_eq!(place, [3, 11, 3, 18]);
+    assert_eq!(first["notes"][1], "Did you mean: primary_cwd?");
+    assert_eq!(first["edit"]["replacement"], "primary_cwd");
+    assert_eq!(found[1]["severity"], "warning");
+    assert_eq!(found[1]["related"][0]["column"], 9);
+    assert_eq!(found[1]["help"], serde_json::Value::Null);
+}
+
+#[test]
+fn colour_only_if_asked() {
+    let text = "[[rules.auto_tag]]\nmatch = {}\ntags = ['x']\n";
+    let file = SourceFile::new("config.toml", text);
+    let findings = check(text).findings;
+    assert!(!human::render(&findings, &file, false).contains('\u{1b}'));
+    assert!(human::render(&findings, &file, true).contains('\u{1b}'));
+}
