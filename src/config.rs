@@ -1,7 +1,7 @@
 //! Settings of inference: the part of `config.toml` that is not about rules.
 //!
 //! A file that cannot be read as a whole gives no settings at all; what to do then is the caller's
-//! decision (see [`crate::session`]): time must not be allocated by half a file.
+//! decision: time must not be allocated by half a file.
 
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +38,7 @@ const TERMINALS: [&str; 24] = [
 ];
 
 /// How events become streams and time.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Settings {
     /// Events of one root that lie further apart are two streams.
     pub gap: Millis,

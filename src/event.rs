@@ -172,7 +172,7 @@ pub struct Event {
     /// Agent session it belongs to.
     pub session_id: Option<String>,
     /// What belongs to the type, without the keys that stand in the other fields already
-    /// (see [`lifted`]).
+    /// (such as `cwd` of a focus).
     pub data: Map<String, Value>,
 }
 
@@ -249,6 +249,15 @@ impl Event {
     /// # Errors
     /// Says what is missing or wrong; nothing of the record is used then.
     pub fn from_json(line: &str) -> Result<Self, BadRecord> {
+        Self::read(line).map(|(event, _)| event)
+    }
+
+    /// As [`from_json`](Self::from_json); says too whether the record brought an id, hence was
+    /// taken by a `tt` before.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn read(line: &str) -> Result<(Self, bool), BadRecord> {
         match serde_json::from_str(line) {
             Ok(Value::Object(object)) => Self::from_object(object),
             Ok(_) => Err(BadRecord::NotAnObject),
@@ -256,7 +265,7 @@ impl Event {
         }
     }
 
-    fn from_object(mut object: Map<String, Value>) -> Result<Self, BadRecord> {
+    fn from_object(mut object: Map<String, Value>) -> Result<(Self, bool), BadRecord> {
         let id = match object.remove("id") {
             None | Some(Value::Null) => None,
             Some(Value::String(id)) if id.is_empty() => None,
@@ -310,8 +319,9 @@ impl Event {
             data,
         };
         event.canonicalize();
+        let brought = id.is_some();
         event.id = id.unwrap_or_else(|| event.computed_id());
-        Ok(event)
+        Ok((event, brought))
     }
 
     /// Brings keys to their one name and place, and paths to NFC.

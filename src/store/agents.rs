@@ -1,78 +1,83 @@
 //! How far agents' logs were read, and what was met in them.
 
+use std::collections::HashMap;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Result, texts::Texts};
+use super::Result;
+use super::texts::{TextId, Texts};
+use crate::event::Place;
 
-/// How far a log file was read.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct FileRow {
-    /// Size when it was read, in bytes.
-    pub size: u64,
-    /// Modification time when it was read, in nanoseconds since 1970.
-    pub mtime: i64,
-    /// The reader's state, as JSON.
-    pub state: String,
-}
-
-/// What is known of the log file at `path`.
+/// The reader's state, as JSON, of every log file that was read, by its key.
 ///
 /// # Errors
 /// Those of SQLite.
-pub fn file(conn: &Connection, path: &str) -> Result<Option<FileRow>> {
+pub fn files(conn: &Connection) -> Result<HashMap<String, String>> {
     Ok(conn
-        .prepare_cached("SELECT size, mtime, state FROM agent_files WHERE path = ?1")?
-        .query_row([path], |row| {
-            let size: i64 = row.get(0)?;
-            Ok(FileRow {
-                size: size.unsigned_abs(),
-                mtime: row.get(1)?,
-                state: row.get(2)?,
-            })
-        })
-        .optional()?)
+        .prepare_cached("SELECT path, state FROM agent_files")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?)
 }
 
-/// Keeps how far the log file at `path` was read.
+/// Keeps the reader's state of a log file.
 ///
 /// # Errors
 /// Those of SQLite.
-pub fn put_file(conn: &Connection, path: &str, row: &FileRow) -> Result<()> {
-    conn.prepare_cached(
-        "INSERT OR REPLACE INTO agent_files (path, size, mtime, state) VALUES (?1, ?2, ?3, ?4)",
-    )?
-    .execute(params![path, row.size.cast_signed(), row.mtime, row.state])?;
+pub fn put_file(conn: &Connection, path: &str, state: &str) -> Result<()> {
+    conn.prepare_cached("INSERT OR REPLACE INTO agent_files (path, state) VALUES (?1, ?2)")?
+        .execute([path, state])?;
     Ok(())
 }
 
-/// Remembers the identity `key`; false if it was known.
+/// Remembers the identity `key`, met in the log of `session`; false if it was known.
 ///
 /// # Errors
 /// Those of SQLite.
-pub fn first_time(conn: &Connection, key: u64) -> Result<bool> {
+pub fn first_time(conn: &Connection, key: u64, session: TextId) -> Result<bool> {
     let added = conn
-        .prepare_cached("INSERT OR IGNORE INTO agent_seen (key) VALUES (?1)")?
-        .execute([key.cast_signed()])?;
+        .prepare_cached("INSERT OR IGNORE INTO agent_seen (key, session) VALUES (?1, ?2)")?
+        .execute([key.cast_signed(), session])?;
     Ok(added == 1)
 }
 
-/// Keeps the title of a session unless a better one (of smaller rank) is known.
+/// The session in whose log the identity `key` was met first.
 ///
 /// # Errors
 /// Those of SQLite.
-pub fn put_title(
-    conn: &Connection,
-    texts: &mut Texts<'_>,
-    session: &str,
-    rank: i64,
-    title: &str,
-) -> Result<()> {
-    let session = texts.id(session)?;
+pub fn session_of(conn: &Connection, key: u64) -> Result<Option<TextId>> {
+    Ok(conn
+        .prepare_cached("SELECT session FROM agent_seen WHERE key = ?1")?
+        .query_row([key.cast_signed()], |row| row.get(0))
+        .optional()?)
+}
+
+/// Keeps the title of a session unless a better one (of higher rank) is known.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn put_title(conn: &Connection, session: TextId, rank: u8, title: &str) -> Result<()> {
     conn.prepare_cached(
         "INSERT INTO session_titles (session, rank, title) VALUES (?1, ?2, ?3)
          ON CONFLICT (session) DO UPDATE SET rank = excluded.rank, title = excluded.title, fresh = 1
-         WHERE excluded.rank <= rank AND excluded.title <> title",
+         WHERE excluded.rank > rank OR (excluded.rank = rank AND excluded.title <> title)",
     )?
     .execute(params![session, rank, title])?;
     Ok(())
+}
+
+/// The repository last seen for the directory `cwd`: of its place that was stored last.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn last_place(conn: &Connection, cwd: &str) -> Result<Option<Place>> {
+    let texts = Texts::new(conn);
+    let Some(cwd) = texts.find(cwd)? else { return Ok(None) };
+    let place: Option<i64> = conn
+        .prepare_cached(
+            "SELECT id FROM places WHERE cwd = ?1 AND repo_root <> 0 ORDER BY id DESC LIMIT 1",
+        )?
+        .query_row([cwd], |row| row.get(0))
+        .optional()?;
+    let mut texts = texts;
+    place.map(|place| texts.place(place)).transpose()
 }

@@ -142,6 +142,34 @@ pub fn streams_between(conn: &Connection, range: Interval) -> Result<Vec<StreamR
     )
 }
 
+/// What a report shows of a stream.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Label {
+    /// Its number.
+    pub num: StreamNum,
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// The streams whose events, or time beyond the last of them, may lie in `range`.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn labels_between(conn: &Connection, range: Interval) -> Result<Vec<Label>> {
+    // A stream's time ends later than its last event by no more than the longest window.
+    const DAY: Millis = 24 * 3_600_000;
+    Ok(conn
+        .prepare_cached(
+            "SELECT num, id, name FROM streams WHERE last_event_at >= ?1 AND first_event_at < ?2",
+        )?
+        .query_map([range.start.plus(-7 * DAY).nanos(), range.end.nanos()], |row| {
+            Ok(Label { num: row.get(0)?, id: row.get(1)?, name: row.get(2)? })
+        })?
+        .collect::<rusqlite::Result<_>>()?)
+}
+
 /// The streams with these numbers; numbers that no stream has are passed over.
 ///
 /// # Errors
@@ -171,6 +199,18 @@ pub fn flagged(conn: &Connection) -> Result<Vec<StreamRow>> {
 pub fn any_flagged(conn: &Connection) -> Result<bool> {
     Ok(conn.query_row(
         "SELECT EXISTS (SELECT 1 FROM streams WHERE needs_recompute <> 0)",
+        [],
+        |row| row.get(0),
+    )?)
+}
+
+/// Whether the rules have yet to run on every stream.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn all_flagged(conn: &Connection) -> Result<bool> {
+    Ok(conn.query_row(
+        "SELECT NOT EXISTS (SELECT 1 FROM streams WHERE needs_recompute = 0)",
         [],
         |row| row.get(0),
     )?)
@@ -273,6 +313,32 @@ pub fn put_stream(conn: &Connection, stream: &mut StreamRow) -> Result<()> {
     if stream.num == 0 {
         stream.num = conn.last_insert_rowid();
     }
+    Ok(())
+}
+
+/// Stores which rule a stream matched, and that the rules have run on it.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn set_rule(
+    conn: &Connection,
+    num: StreamNum,
+    rule: Option<&RuleRef>,
+    project: Option<&str>,
+    updated_at: &str,
+) -> Result<()> {
+    conn.prepare_cached(
+        "UPDATE streams SET rule_index = ?2, rule_name = ?3, rule_line = ?4, project = ?5,
+             updated_at = ?6, needs_recompute = 0 WHERE num = ?1",
+    )?
+    .execute(params![
+        num,
+        rule.map(|rule| rule.index),
+        rule.and_then(|rule| rule.name.as_deref()),
+        rule.map(|rule| rule.line),
+        project,
+        updated_at,
+    ])?;
     Ok(())
 }
 

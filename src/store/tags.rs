@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::Connection;
 
 use super::Result;
+use super::derived::StreamNum;
 use crate::tags::{Change, Source, Tagged};
+use crate::time::Timestamp;
 
 /// The tags of a stream, and those that a person took off it.
 ///
@@ -26,25 +28,23 @@ pub fn of_stream(conn: &Connection, id: &str) -> Result<Tagged> {
     Ok(Tagged { tags, removed })
 }
 
-/// The tags of all streams with an event from `since` on, by stream id.
+/// The tags of all streams with an event from `since` on.
 ///
 /// # Errors
 /// Those of SQLite.
 pub fn of_streams_since(
     conn: &Connection,
-    since: crate::time::Timestamp,
-) -> Result<BTreeMap<String, Vec<(String, Source)>>> {
-    let mut out: BTreeMap<String, Vec<_>> = BTreeMap::new();
+    since: Timestamp,
+) -> Result<BTreeMap<StreamNum, Vec<(String, Source)>>> {
+    let mut out: BTreeMap<StreamNum, Vec<_>> = BTreeMap::new();
     let mut statement = conn.prepare_cached(
-        "SELECT id, tag, assignment_source FROM streams CROSS JOIN stream_tags ON stream_id = id
+        "SELECT num, tag, assignment_source FROM streams CROSS JOIN stream_tags ON stream_id = id
          WHERE last_event_at >= ?1",
     )?;
     let mut rows = statement.query([since.nanos()])?;
     while let Some(row) = rows.next()? {
-        let source: String = row.get(2)?;
-        out.entry(row.get(0)?)
-            .or_default()
-            .push((row.get(1)?, Source::parse(&source)));
+        let source = Source::parse(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?);
+        out.entry(row.get(0)?).or_default().push((row.get(1)?, source));
     }
     Ok(out)
 }

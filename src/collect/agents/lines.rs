@@ -1,80 +1,18 @@
 //! Physical lines of a growing file, and the JSON values on one.
 //!
-//! A line is held in memory whole, but never more than [`MAX_LINE`] of it. Agents that are resumed
+//! A line is held in memory whole, but never more than [`MAX_LINE`] of it
+//! ([`Lines`]). Agents that are resumed
 //! after a crash write behind what stood last, so one line may hold several values, runs of NUL
 //! bytes, or half a value with a whole one behind it.
 
 use std::borrow::Cow;
-use std::io::{self, BufRead};
 
 use serde::Deserialize;
 
 /// Longer lines are passed over, in bytes. Lines of several MB are normal.
 pub(super) const MAX_LINE: usize = 64 << 20;
 
-/// What comes next in a file.
-#[derive(PartialEq, Eq, Debug)]
-pub(super) enum Physical<'a> {
-    /// A line, without its newline.
-    Line(&'a [u8]),
-    /// The last bytes, which no newline ends: perhaps still being written.
-    Tail(&'a [u8]),
-    /// A line beyond [`MAX_LINE`], which a newline ends.
-    TooLong,
-    /// Nothing, or a tail beyond [`MAX_LINE`].
-    End,
-}
-
-pub(super) struct Lines<R> {
-    reader: R,
-    line: Vec<u8>,
-    limit: usize,
-}
-
-impl<R: BufRead> Lines<R> {
-    pub(super) fn new(reader: R, limit: usize) -> Self {
-        Self {
-            reader,
-            line: Vec::new(),
-            limit,
-        }
-    }
-
-    /// The next line and how many bytes it takes in the file.
-    pub(super) fn next(&mut self) -> io::Result<(Physical<'_>, u64)> {
-        self.line.clear();
-        let mut taken = 0;
-        loop {
-            let chunk = match self.reader.fill_buf() {
-                Ok(chunk) => chunk,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
-            };
-            if chunk.is_empty() {
-                let whole = taken == self.line.len();
-                return Ok(if taken == 0 || !whole {
-                    (Physical::End, taken as u64)
-                } else {
-                    (Physical::Tail(&self.line), taken as u64)
-                });
-            }
-            let newline = chunk.iter().position(|&byte| byte == b'\n');
-            let part = chunk.get(..newline.unwrap_or(chunk.len())).unwrap_or(chunk);
-            let room = self.line.len() == taken && taken + part.len() <= self.limit;
-            if room {
-                self.line.extend_from_slice(part);
-            }
-            taken += part.len();
-            let used = part.len() + usize::from(newline.is_some());
-            self.reader.consume(used);
-            if newline.is_some() {
-                let line = (self.line.len() == taken).then_some(self.line.as_slice());
-                let line = line.map_or(Physical::TooLong, Physical::Line);
-                return Ok((line, taken as u64 + 1));
-            }
-        }
-    }
-}
+pub(super) use crate::lines::{Lines, Physical};
 
 /// Why a part of a line could not be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

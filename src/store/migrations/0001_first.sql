@@ -61,7 +61,7 @@ CREATE TABLE sessions (
   last_at  INTEGER NOT NULL
 ) STRICT;
 
--- Titles that agents' logs give sessions; the smaller rank is the better source.
+-- Titles that agents' logs give sessions; the higher rank is the better source.
 CREATE TABLE session_titles (
   session INTEGER PRIMARY KEY,
   rank    INTEGER NOT NULL,
@@ -140,13 +140,15 @@ CREATE INDEX unassigned_events_at ON unassigned_events (at);
 -- How far each agent log was read.
 CREATE TABLE agent_files (
   path  TEXT PRIMARY KEY,
-  size  INTEGER NOT NULL,
-  mtime INTEGER NOT NULL,
   state TEXT NOT NULL
 ) STRICT;
 
 -- Identities of log lines and tool uses met so far, over all files, as 64-bit hashes.
-CREATE TABLE agent_seen (key INTEGER PRIMARY KEY) STRICT;
+-- `session` is the one whose log had it first.
+CREATE TABLE agent_seen (
+  key     INTEGER PRIMARY KEY,
+  session INTEGER NOT NULL
+) STRICT;
 
 CREATE TABLE meta (
   key   TEXT PRIMARY KEY,

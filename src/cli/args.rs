@@ -1,0 +1,361 @@
+//! The command line: names, help texts, examples. What the commands do is in their own files.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Where did my attention go, what did the agents do meanwhile, and what of it is billed to whom?
+///
+/// tt observes tmux focus, agents' session logs and git, infers streams of work from them, and
+/// tags the streams by your rules. Nobody starts or stops a timer.
+#[derive(Parser, Debug)]
+#[command(
+    name = "tt",
+    version,
+    max_term_width = 100,
+    after_help = "Examples:\n  \
+        tt demo                  see the whole way on sample events\n  \
+        tt init --install        write a config and add the tmux hooks\n  \
+        tt report                this week's time by tag\n  \
+        tt streams --untagged    what the rules do not cover yet\n\n\
+        Times are shown and asked in local time (TZ). Exit status: 0 done; 1 failed, or findings \
+        that fail a check; 2 wrong usage."
+)]
+pub struct Cli {
+    /// Config file instead of ~/.config/tt/config.toml
+    #[arg(long, global = true, env = "TT_CONFIG", value_name = "FILE", help_heading = "Global")]
+    pub config: Option<PathBuf>,
+    /// Database file instead of ~/.local/share/tt/tt.db
+    #[arg(long, global = true, env = "TT_DB", value_name = "FILE", help_heading = "Global")]
+    pub db: Option<PathBuf>,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// All commands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Time by tag, for a week, a day or any period
+    #[command(after_help = "Examples:\n  tt report\n  tt report --last-week\n  \
+        tt report --since 2025-01-20 --until 2025-01-27 --json\n\n\
+        A tag's total is direct + delegated time, as it is billed. Total tracked is the wall \
+        clock: what happened at once counts once.")]
+    Report(ReportArgs),
+    /// This week's time by tag
+    Week(JsonArg),
+    /// Today's time by tag
+    Today(JsonArg),
+    /// Yesterday's time by tag
+    Yesterday(JsonArg),
+    /// Streams with their time, tags and rules
+    #[command(after_help = "Examples:\n  tt streams --since today\n  \
+        tt streams --untagged\n  tt streams --tag acme --json")]
+    Streams(StreamsArgs),
+    /// Give a stream tags, which no rule overrides
+    #[command(after_help = "Example:\n  tt tag a1b2c3d acme billable")]
+    Tag(TagArgs),
+    /// Take tags off a stream; rules do not bring them back
+    #[command(after_help = "Example:\n  tt untag a1b2c3d billable")]
+    Untag(TagArgs),
+    /// All tags in use
+    Tags(JsonArg),
+    /// Name a stream
+    #[command(after_help = "Example:\n  tt rename a1b2c3d \"Auth service\"")]
+    Rename(RenameArgs),
+    /// Give events to a stream; inference does not take them away
+    #[command(after_help = "Example:\n  tt assign 80958e0c5a00f3a1 80958e0c5a10 a1b2c3d\n\n\
+        Events are named by any unique prefix of their id (see tt events), the stream by a prefix \
+        of its id or by its name.")]
+    Assign(AssignArgs),
+    /// Run the rules again on streams they have run on already
+    #[command(after_help = "Examples:\n  tt recompute                      the rules, on every \
+        stream\n  tt recompute --since 2025-01-20   on the streams from then on\n  \
+        tt recompute --all                streams and times too, from the events\n\n\
+        Tags that you gave, and tags that you took off, stay as they are.")]
+    Recompute(RecomputeArgs),
+    /// Check the rules, and see what they match
+    #[command(subcommand)]
+    Rules(RulesCommand),
+    /// Take events: from hooks, from agents' logs, from you
+    #[command(subcommand)]
+    Ingest(IngestCommand),
+    /// Import events from JSON lines
+    #[command(after_help = "Examples:\n  tt import events.jsonl\n  \
+        ssh devbox tt events | tt import -\n\n\
+        Importing something twice is harmless. Bad lines are told and skipped; the exit status is \
+        1 then.")]
+    Import(ImportArgs),
+    /// Write all events as JSON lines
+    Events(RangeArgs),
+    /// Write a commented config, and print the tmux hooks (or add them)
+    #[command(after_help = "Examples:\n  tt init\n  tt init --install\n\n\
+        An existing config is never touched. After --install: tmux source-file ~/.tmux.conf, \
+        then detach and attach once.")]
+    Init(InitArgs),
+    /// Newest events, spool, database, agents' logs
+    Status(JsonArg),
+    /// See the whole way on sample events; leaves nothing behind
+    Demo,
+    /// Print completions for a shell
+    #[command(after_help = "Example:\n  tt completions fish > ~/.config/fish/completions/tt.fish")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write the man pages
+    Man {
+        /// Folder to write them to; without it, tt(1) goes to stdout
+        folder: Option<PathBuf>,
+    },
+}
+
+/// A period, and how to show it.
+#[derive(Args, Debug, Default)]
+pub struct ReportArgs {
+    /// This week, from Monday (the default)
+    #[arg(long, group = "period")]
+    pub week: bool,
+    /// The week before
+    #[arg(long, group = "period")]
+    pub last_week: bool,
+    /// Today
+    #[arg(long, group = "period")]
+    pub day: bool,
+    /// Yesterday
+    #[arg(long, group = "period")]
+    pub last_day: bool,
+    /// From this time on: YYYY-MM-DD, YYYY-MM-DDTHH:MM:SS[Z], today, yesterday
+    #[arg(long, value_name = "TIME", conflicts_with = "period")]
+    pub since: Option<String>,
+    /// Up to this time; a date means its start
+    #[arg(long, value_name = "TIME", conflicts_with = "period")]
+    pub until: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Only `--json`.
+#[derive(Args, Debug)]
+pub struct JsonArg {
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A range of time.
+#[derive(Args, Debug, Default)]
+pub struct RangeArgs {
+    /// From this time on: YYYY-MM-DD, YYYY-MM-DDTHH:MM:SS[Z], today, yesterday
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Up to this time; a date means its start
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+}
+
+/// Which streams to show.
+#[derive(Args, Debug)]
+pub struct StreamsArgs {
+    /// When
+    #[command(flatten)]
+    pub range: RangeArgs,
+    /// Only streams without tags
+    #[arg(long, conflicts_with = "tag")]
+    pub untagged: bool,
+    /// Only streams with this tag
+    #[arg(long, value_name = "TAG")]
+    pub tag: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A stream and tags.
+#[derive(Args, Debug)]
+pub struct TagArgs {
+    /// Unique prefix of the stream's id, or its name
+    pub stream: String,
+    /// Tags
+    #[arg(required = true, value_name = "TAG")]
+    pub tags: Vec<String>,
+}
+
+/// A stream and a name.
+#[derive(Args, Debug)]
+pub struct RenameArgs {
+    /// Unique prefix of the stream's id, or its name
+    pub stream: String,
+    /// The new name; empty for the inferred one
+    pub name: String,
+}
+
+/// Events and a stream.
+#[derive(Args, Debug)]
+pub struct AssignArgs {
+    /// Events, then the stream
+    #[arg(required = true, num_args = 2.., value_names = ["EVENT", "STREAM"])]
+    pub events_and_stream: Vec<String>,
+}
+
+/// What to compute again.
+#[derive(Args, Debug)]
+pub struct RecomputeArgs {
+    /// Infer all streams and times from the events again, then run the rules
+    #[arg(long, conflicts_with_all = ["since", "until"])]
+    pub all: bool,
+    /// Only streams in this range
+    #[command(flatten)]
+    pub range: RangeArgs,
+}
+
+/// `tt rules`
+#[derive(Subcommand, Debug)]
+pub enum RulesCommand {
+    /// Check the rule file; or see what it does to streams
+    #[command(after_help = "Examples:\n  tt rules check\n  tt rules check rules.toml\n  \
+        tt rules check --stream a1b2c3d\n  tt rules check --dry-run\n\n\
+        Exit status: 0 without errors, 1 with errors.")]
+    Check(CheckArgs),
+}
+
+/// `tt rules check`
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// Rule files to check instead of the config
+    #[arg(value_name = "FILE", conflicts_with_all = ["stream", "dry_run"])]
+    pub files: Vec<PathBuf>,
+    /// Which rule matches this stream, and what it would give
+    #[arg(long, value_name = "ID", conflicts_with = "dry_run")]
+    pub stream: Option<String>,
+    /// What the rules would do to streams without rule-applied tags
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How to write what was found
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+}
+
+/// How to write findings.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
+
+/// `tt ingest`
+#[derive(Subcommand, Debug)]
+pub enum IngestCommand {
+    /// A tmux pane got the focus (called by the tmux hook)
+    PaneFocus {
+        /// Its id, such as %3
+        #[arg(long)]
+        pane: String,
+        /// Its working directory
+        #[arg(long, default_value = "")]
+        cwd: String,
+        /// Its tmux session
+        #[arg(long, default_value = "")]
+        session: String,
+        /// Index of its window
+        #[arg(long)]
+        window: Option<String>,
+    },
+    /// The person scrolled in a tmux pane (called by the tmux hook)
+    Scroll {
+        /// Its id, such as %3
+        #[arg(long)]
+        pane: String,
+        /// Its tmux session
+        #[arg(long, default_value = "")]
+        session: String,
+    },
+    /// A tmux session was created or closed (called by the tmux hook)
+    Session {
+        /// What happened
+        #[arg(long, value_enum)]
+        action: SessionAction,
+        /// The tmux session
+        #[arg(long)]
+        session: String,
+    },
+    /// The person went away or came back (called by a watcher)
+    Afk {
+        /// What happened
+        #[arg(long, value_enum)]
+        status: AfkStatus,
+        /// For how long the person has been idle already, in milliseconds
+        #[arg(long, value_name = "MS", default_value_t = 0)]
+        idle_duration_ms: u64,
+    },
+    /// A commit was made (call it in .git/hooks/post-commit)
+    #[command(after_help = "In .git/hooks/post-commit:\n  tt ingest git-commit 2>/dev/null || true\n\n\
+        Without options, commit and subject are read from the repository's HEAD.")]
+    GitCommit {
+        /// The repository's directory, else the current one
+        #[arg(long)]
+        cwd: Option<PathBuf>,
+        /// Hash of the commit
+        #[arg(long)]
+        commit: Option<String>,
+        /// First line of its message
+        #[arg(long)]
+        subject: Option<String>,
+    },
+    /// A remark of yours, about what you do here
+    #[command(after_help = "Example:\n  tt ingest note \"call with Acme about the roadmap\"")]
+    Note {
+        /// What to remember
+        #[arg(required = true)]
+        text: Vec<String>,
+    },
+    /// New lines in the logs of Claude Code and Codex (other commands do this too)
+    #[command(after_help = "Logs are looked for in CLAUDE_CONFIG_DIR (else ~/.claude) and \
+        CODEX_HOME (else ~/.codex).\nOf prompts only the length is taken, never the text.")]
+    Agents {
+        /// Account for every line
+        #[arg(long, short)]
+        verbose: bool,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// What happened to a tmux session.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SessionAction {
+    /// It was created
+    Created,
+    /// It was closed
+    Closed,
+}
+
+/// Whether the person is there.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AfkStatus {
+    /// Away
+    Idle,
+    /// There
+    Active,
+}
+
+/// What to import.
+#[derive(Args, Debug)]
+pub struct ImportArgs {
+    /// Files; - or none for stdin
+    pub files: Vec<PathBuf>,
+}
+
+/// What to set up.
+#[derive(Args, Debug)]
+pub struct InitArgs {
+    /// Add the hooks to the tmux config
+    #[arg(long)]
+    pub install: bool,
+}

@@ -1,0 +1,134 @@
+//! `tt streams`: streams with their time, tags and rules.
+
+use std::io::Write;
+use std::rc::Rc;
+
+use serde_json::{Value, json};
+
+use super::app::{App, RunRules, short_id};
+use super::args::{RangeArgs, StreamsArgs};
+use super::error::{Failure, Outcome};
+use super::table::Table;
+use super::{count, write_json};
+use crate::period::Period;
+use crate::store::derived::{self, StreamRow};
+use crate::store::tags;
+use crate::store::texts::{TextId, Texts};
+use crate::tags::Source;
+use crate::time::{Interval, human};
+
+/// A stream and its tags.
+struct Row {
+    stream: StreamRow,
+    tags: Vec<(String, Source)>,
+}
+
+/// The range that was asked for; all of time where none was.
+pub(super) fn range(app: &App, args: &RangeArgs) -> Result<Interval, Failure> {
+    let (since, until) = (args.since.as_deref(), args.until.as_deref());
+    if since.is_none() && until.is_none() {
+        return Ok(Interval::ALWAYS);
+    }
+    let mut range = Period::range(since, until, app.env.zone, app.env.now)?.interval;
+    if until.is_none() {
+        // Nothing was said of an end, so what a wrong clock dated ahead is shown too.
+        range.end = Interval::ALWAYS.end;
+    }
+    Ok(range)
+}
+
+pub(super) fn run(app: &App, args: &StreamsArgs, out: &mut dyn Write) -> Outcome {
+    let range = range(app, &args.range)?;
+    let (mut store, _) = app.up_to_date(RunRules::Yes)?;
+    let tx = store.read()?;
+    let mut tags = tags::of_streams_since(&tx, range.start)?;
+    let mut rows: Vec<Row> = derived::streams_between(&tx, range)?
+        .into_iter()
+        .map(|stream| Row { tags: tags.remove(&stream.num).unwrap_or_default(), stream })
+        .filter(|row| !args.untagged || row.tags.is_empty())
+        .filter(|row| {
+            args.tag.as_ref().is_none_or(|tag| row.tags.iter().any(|(has, _)| has == tag))
+        })
+        .collect();
+    rows.sort_by(|a, b| (a.stream.first, &a.stream.id).cmp(&(b.stream.first, &b.stream.id)));
+    let mut texts = Texts::new(&tx);
+    if args.json {
+        let streams: Vec<Value> =
+            rows.iter().map(|row| in_json(row, &mut texts)).collect::<Result<_, _>>()?;
+        return write_json(out, &json!({ "streams": streams }));
+    }
+    if rows.is_empty() {
+        writeln!(out, "No streams{}.", if args.untagged { " without tags" } else { "" })?;
+        return Ok(());
+    }
+    let mut table = Table::new(
+        &[
+            ("ID", false),
+            ("BEGAN", false),
+            ("NAME", false),
+            ("DIRECT", true),
+            ("DELEGATED", true),
+            ("TAGS", false),
+            ("RULE", false),
+        ],
+        2,
+    );
+    for row in &rows {
+        let stream = &row.stream;
+        let tags: Vec<String> =
+            row.tags.iter().map(|(tag, source)| format!("{tag} ({})", source.as_str())).collect();
+        table.row(vec![
+            short_id(&tx, &stream.id)?,
+            app.env.zone.local(stream.first).format("%Y-%m-%d %H:%M").to_string(),
+            stream.name.clone(),
+            human(stream.direct_ms),
+            human(stream.delegated_ms),
+            tags.join(", "),
+            stream.rule.as_ref().map(derived::RuleRef::title).unwrap_or_default(),
+        ]);
+    }
+    write!(out, "{}", table.render(app.env.width()))?;
+    let direct = rows.iter().map(|row| row.stream.direct_ms).sum();
+    let delegated = rows.iter().map(|row| row.stream.delegated_ms).sum();
+    let streams = count(rows.len() as u64, "stream");
+    writeln!(out, "\n{streams}: {} direct, {} delegated", human(direct), human(delegated))?;
+    Ok(())
+}
+
+fn in_json(row: &Row, texts: &mut Texts<'_>) -> Result<Value, Failure> {
+    let mut all = |ids: &mut dyn Iterator<Item = TextId>| -> Result<Vec<Rc<str>>, Failure> {
+        let mut found: Vec<Rc<str>> = Vec::new();
+        for id in ids {
+            found.extend(texts.text(id)?);
+        }
+        found.sort_unstable();
+        Ok(found)
+    };
+    let stream = &row.stream;
+    let facts = &stream.facts;
+    let primary = |found: Vec<Rc<str>>| found.first().map(ToString::to_string);
+    let list = |found: Vec<Rc<str>>| -> Vec<String> { found.iter().map(ToString::to_string).collect() };
+    let tags: Vec<Value> = row
+        .tags
+        .iter()
+        .map(|(tag, source)| json!({ "tag": tag, "source": source.as_str() }))
+        .collect();
+    Ok(json!({
+        "id": stream.id,
+        "name": stream.name,
+        "primary_cwd": primary(all(&mut facts.cwds.most_frequent().into_iter())?),
+        "repo": primary(all(&mut facts.repos.most_frequent().into_iter())?),
+        "worktrees": list(all(&mut facts.worktrees.texts())?),
+        "tmux_sessions": list(all(&mut facts.tmux.texts())?),
+        "agents": list(all(&mut facts.agents.texts())?),
+        "git_branches": list(all(&mut facts.branches.texts())?),
+        "first_event_at": stream.first,
+        "last_event_at": stream.last,
+        "time_direct_ms": stream.direct_ms,
+        "time_delegated_ms": stream.delegated_ms,
+        "tags": tags,
+        "rule": stream.rule.as_ref().map(|rule| json!({ "name": rule.title(), "line": rule.line })),
+        "project": stream.project,
+        "updated_at": stream.updated_at,
+    }))
+}
