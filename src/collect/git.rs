@@ -30,6 +30,9 @@ use std::path::{Path, PathBuf};
 
 use crate::event::{Place, nfc};
 
+/// What was known of a directory that is gone.
+type LastSeen<'s> = dyn Fn(&str) -> Option<Place> + 's;
+
 /// More than this of one of git's small files is not read.
 const MAX_FILE: u64 = 1 << 20;
 
@@ -58,7 +61,7 @@ pub fn place_of(path: &Path) -> Place {
 }
 
 /// As [`place_of`], asking `last_seen` about paths that are gone.
-fn place_by(path: &Path, last_seen: &dyn Fn(&str) -> Option<Place>) -> Place {
+fn place_by(path: &Path, last_seen: &LastSeen<'_>) -> Place {
     let existing = path.is_absolute().then(|| fs::canonicalize(path).ok());
     match existing {
         None => Place {
@@ -91,7 +94,7 @@ impl From<Checkout> for Place {
 }
 
 /// What can be said of a directory that is no longer there. Never its branch.
-fn gone(path: &Path, last_seen: &dyn Fn(&str) -> Option<Place>) -> Place {
+fn gone(path: &Path, last_seen: &LastSeen<'_>) -> Place {
     let Some(text) = text_of(path) else {
         return Place::default();
     };
@@ -435,7 +438,7 @@ fn text_of(path: &Path) -> Option<String> {
 /// says later is not noticed.
 pub struct PlaceCache<'s> {
     places: HashMap<String, Place>,
-    last_seen: Box<dyn Fn(&str) -> Option<Place> + 's>,
+    last_seen: Box<LastSeen<'s>>,
 }
 
 impl Default for PlaceCache<'_> {
