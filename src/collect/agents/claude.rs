@@ -471,7 +471,6 @@ fn author(line: &Line<'_>, plans: &mut Vec<u64>) -> Author {
         return Author::Other("program");
     }
     let typed = typed_text(&line.message.get().map(|it| &it.content.0));
-    let is_interrupt = |text: &str| text.starts_with("[Request interrupted by user");
     let has_result = results(line).next().is_some();
     if has_result || line.tool_use_result.0.is_there {
         let decided = decided(line, plans);
@@ -485,37 +484,44 @@ fn author(line: &Line<'_>, plans: &mut Vec<u64>) -> Author {
     if line.plan_content.0.0 {
         return Author::Act;
     }
-    let Some(text) = typed else {
-        return Author::Other("program");
-    };
-    let begins = |tags: &[&str]| tags.iter().any(|tag| text.trim_start().starts_with(tag));
-    if begins(&["<command-name>", "<command-message>"]) {
-        return Author::Person(command(&text));
+    match typed {
+        Some(text) => author_of_text(&text, is_notification(&line.origin)),
+        None => Author::Other("program"),
     }
-    if begins(&["<bash-input>"]) {
-        let typed = tagged(&text, "bash-input").unwrap_or_default();
-        return Author::Person(Words {
-            length: typed.chars().count(),
-            ..Words::of(&format!("!{typed}"))
-        });
-    }
-    if begins(&[
+}
+
+fn is_interrupt(text: &str) -> bool {
+    text.starts_with("[Request interrupted by user")
+}
+
+/// Decides by how a text begins, which is how the program marks what is its own.
+fn author_of_text(text: &str, is_notification: bool) -> Author {
+    const OUTPUT: [&str; 6] = [
         "<local-command-stdout>",
         "<local-command-stderr>",
         "<bash-stdout>",
         "<bash-stderr>",
         "<local-command-caveat>",
         "Caveat:",
-    ]) {
-        return Author::Other("command_output");
+    ];
+    let begins = |tags: &[&str]| tags.iter().any(|tag| text.trim_start().starts_with(tag));
+    if begins(&["<command-name>", "<command-message>"]) {
+        Author::Person(command(text))
+    } else if begins(&["<bash-input>"]) {
+        let typed = tagged(text, "bash-input").unwrap_or_default();
+        Author::Person(Words {
+            length: typed.chars().count(),
+            ..Words::of(&format!("!{typed}"))
+        })
+    } else if begins(&OUTPUT) {
+        Author::Other("command_output")
+    } else if begins(&["<task-notification>"]) || is_notification {
+        Author::Other("task_notification")
+    } else if is_interrupt(text.trim_start()) {
+        Author::Act
+    } else {
+        Author::Person(Words::of(text))
     }
-    if begins(&["<task-notification>"]) || is_notification(&line.origin) {
-        return Author::Other("task_notification");
-    }
-    if is_interrupt(text.trim_start()) {
-        return Author::Act;
-    }
-    Author::Person(Words::of(&text))
 }
 
 /// The blocks of a line that hold what tools returned.

@@ -57,7 +57,7 @@ pub struct LogFile {
 }
 
 impl LogFile {
-    /// Under which name its [`FileState`] is kept.
+    /// Under which name its [`FileState`](super::FileState) is kept.
     ///
     /// Codex moves logs to an archive and compresses them; the name stays the same then. Of
     /// Claude Code's it is the path.
