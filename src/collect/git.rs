@@ -17,9 +17,8 @@
 //! INVARIANT (total): every path has a [`Place`]; what cannot be read is `None`, never an error.
 //!
 //! INVARIANT (one root): a main checkout and all its linked worktrees have the same `repo_root`.
-//! Two cases are not seen: linked worktrees of a repository made with `--separate-git-dir` (git
-//! itself does not record the main checkout there), and a submodule inside a linked worktree,
-//! which is a repository of its own apart from the same submodule in the main checkout.
+//! One case is not seen: linked worktrees of a repository made with `--separate-git-dir`, as git
+//! itself does not record the main checkout there.
 //!
 //! Not followed: `include` and `url.*.insteadOf` in configurations, `GIT_DIR` and other variables.
 
@@ -29,6 +28,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::event::{Place, nfc};
+
+/// What was known of a directory that is gone.
+type LastSeen<'s> = dyn Fn(&str) -> Option<Place> + 's;
 
 /// More than this of one of git's small files is not read.
 const MAX_FILE: u64 = 1 << 20;
@@ -58,7 +60,7 @@ pub fn place_of(path: &Path) -> Place {
 }
 
 /// As [`place_of`], asking `last_seen` about paths that are gone.
-fn place_by(path: &Path, last_seen: &dyn Fn(&str) -> Option<Place>) -> Place {
+fn place_by(path: &Path, last_seen: &LastSeen<'_>) -> Place {
     let existing = path.is_absolute().then(|| fs::canonicalize(path).ok());
     match existing {
         None => Place {
@@ -91,7 +93,7 @@ impl From<Checkout> for Place {
 }
 
 /// What can be said of a directory that is no longer there. Never its branch.
-fn gone(path: &Path, last_seen: &dyn Fn(&str) -> Option<Place>) -> Place {
+fn gone(path: &Path, last_seen: &LastSeen<'_>) -> Place {
     let Some(text) = text_of(path) else {
         return Place::default();
     };
@@ -214,7 +216,12 @@ fn bare(dir: &Path) -> Checkout {
 /// A checkout whose `.git` is a file: a linked worktree, a submodule, or a repository whose
 /// insides were put elsewhere.
 fn pointed_checkout(root: &Path, gitdir: PathBuf) -> Checkout {
-    let common = common_dir(&gitdir);
+    let name = |dir: &Path| dir.file_name().map(|name| nfc(&name.to_string_lossy()));
+    let (common, worktree) = match common_dir(&gitdir) {
+        Some(common) => (Some(common), name(&gitdir)),
+        None => module_in_worktree(&gitdir)
+            .map_or((None, None), |(module, admin)| (Some(module), name(&admin))),
+    };
     let config = Config::read(common.as_deref().unwrap_or(&gitdir));
     let main_root = common.as_ref().map_or_else(
         || root.to_owned(),
@@ -222,14 +229,22 @@ fn pointed_checkout(root: &Path, gitdir: PathBuf) -> Checkout {
     );
     Checkout {
         root: root.to_owned(),
-        worktree: common
-            .is_some()
-            .then(|| gitdir.file_name().map(|name| nfc(&name.to_string_lossy())))
-            .flatten(),
+        worktree,
         branch: branch_of(&gitdir),
         repo: repo_of(&config, &main_root),
         main_root,
     }
+}
+
+/// A submodule inside a linked worktree has insides of its own, below the worktree's: where those
+/// of the same submodule in the main checkout are, if it has any, and the worktree's.
+fn module_in_worktree(gitdir: &Path) -> Option<(PathBuf, PathBuf)> {
+    let admin = gitdir
+        .ancestors()
+        .find(|dir| dir.join("commondir").is_file())?;
+    let module = gitdir.strip_prefix(admin).ok()?;
+    let module = common_dir(admin)?.join(module);
+    is_git_dir(&module).then(|| (module, admin.to_owned()))
 }
 
 /// Where a `.git` file points to.
@@ -246,7 +261,10 @@ fn common_dir(gitdir: &Path) -> Option<PathBuf> {
         Some(text) => resolve(gitdir.join(text.trim())),
         None => {
             let parent = gitdir.parent()?;
-            (parent.file_name()? == "worktrees").then(|| parent.parent().map(Path::to_owned))?
+            let common = parent.parent()?;
+            // A submodule may have the name `worktrees/…`; its insides are in `modules/worktrees/…`.
+            let is_linked = parent.file_name()? == "worktrees" && common.file_name()? != "modules";
+            is_linked.then(|| common.to_owned())
         }
     }
 }
@@ -435,7 +453,7 @@ fn text_of(path: &Path) -> Option<String> {
 /// says later is not noticed.
 pub struct PlaceCache<'s> {
     places: HashMap<String, Place>,
-    last_seen: Box<dyn Fn(&str) -> Option<Place> + 's>,
+    last_seen: Box<LastSeen<'s>>,
 }
 
 impl Default for PlaceCache<'_> {
@@ -579,6 +597,22 @@ mod tests {
             (linked.worktree.as_deref(), linked.git_branch),
             (Some("w"), None)
         );
+
+        // The same submodule inside a linked worktree of its parent.
+        world
+            .file("r/.git/worktrees/x/commondir", "../..")
+            .insides("r/.git/worktrees/x/modules/lib", "")
+            .file(
+                "x/lib/.git",
+                &format!(
+                    "gitdir: {}",
+                    world.at("r/.git/worktrees/x/modules/lib").display()
+                ),
+            );
+        let inner = place_of(&world.at("x/lib"));
+        assert_eq!(inner.repo_root, world.text("r/lib"));
+        assert_eq!(inner.worktree.as_deref(), Some("x"));
+        assert_eq!(inner.repo.as_deref(), Some("acme/lib"));
     }
 
     #[test]

@@ -33,7 +33,7 @@ const MAX_QUEUED: usize = 256;
 /// What is kept of a Claude Code file.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct State {
+pub(super) struct State {
     /// Texts that were queued, oldest first.
     queue: Vec<Queued>,
     /// Lengths and times of queued texts that wait for the session's directory.
@@ -324,6 +324,11 @@ fn is_own(
 
 /// Notes where the session is, and tells its start once that is known.
 fn set_scene(run: &mut Run<'_, '_, '_>, state: &mut FileState, line: &Line<'_>, at: Timestamp) {
+    let is_main = run.file.kind == LogKind::Main;
+    if is_main {
+        state.session.start.get_or_insert(at);
+        run.tell_late_start(state, at);
+    }
     let session = &mut state.session;
     if let Some(cwd) = line.cwd.get() {
         session.cwd = Some(cwd.to_owned());
@@ -333,13 +338,10 @@ fn set_scene(run: &mut Run<'_, '_, '_>, state: &mut FileState, line: &Line<'_>, 
     if let Some(entrypoint) = line.entrypoint.get() {
         state.claude.headless = entrypoint == "sdk-cli";
     }
-    if run.file.kind == LogKind::Main {
-        session.start.get_or_insert(at);
-        if session.cwd.is_some() && !session.started {
-            let id = run.file.session_id.clone();
-            run.tell_start(session, &id);
-            tell_held(run, state);
-        }
+    if is_main && session.cwd.is_some() && !session.started {
+        let id = run.file.session_id.clone();
+        run.tell_start(session, &id);
+        tell_held(run, state);
     }
 }
 
@@ -430,7 +432,8 @@ fn take_user(
     let (is_work, reason) = match author {
         Author::Tool | Author::ToolAndAct | Author::ToolAndPerson(_) => (true, "tool_result"),
         Author::Other(reason) => (reason == "sidechain_tool_result", reason),
-        Author::Person(_) | Author::Act => (false, "headless"),
+        Author::Person(_) => (false, "headless"),
+        Author::Act => (false, "act"),
     };
     if is_work {
         at_work(run, state, scene);
@@ -445,7 +448,7 @@ fn take_user(
             reason
         }
         Author::Act | Author::ToolAndAct => {
-            run.tell_message(scene, 0);
+            run.tell_act(scene);
             reason
         }
         Author::Tool | Author::Other(_) => reason,
@@ -468,12 +471,12 @@ fn author(line: &Line<'_>, plans: &mut Vec<u64>) -> Author {
         return Author::Other("program");
     }
     let typed = typed_text(&line.message.get().map(|it| &it.content.0));
-    let is_interrupt = |text: &str| text.starts_with("[Request interrupted by user");
-    if results(line).next().is_some() || line.tool_use_result.0.is_there {
+    let has_result = results(line).next().is_some();
+    if has_result || line.tool_use_result.0.is_there {
         let decided = decided(line, plans);
-        return match &typed {
+        return match typed.filter(|_| has_result) {
             Some(text) if is_interrupt(text.trim_start()) => Author::ToolAndAct,
-            Some(text) if !text.trim().is_empty() => Author::ToolAndPerson(Words::of(text)),
+            Some(text) if !text.trim().is_empty() => Author::ToolAndPerson(Words::of(&text)),
             _ if decided => Author::ToolAndAct,
             _ => Author::Tool,
         };
@@ -481,37 +484,44 @@ fn author(line: &Line<'_>, plans: &mut Vec<u64>) -> Author {
     if line.plan_content.0.0 {
         return Author::Act;
     }
-    let Some(text) = typed else {
-        return Author::Other("program");
-    };
-    let begins = |tags: &[&str]| tags.iter().any(|tag| text.trim_start().starts_with(tag));
-    if begins(&["<command-name>", "<command-message>"]) {
-        return Author::Person(command(&text));
+    match typed {
+        Some(text) => author_of_text(&text, is_notification(&line.origin)),
+        None => Author::Other("program"),
     }
-    if begins(&["<bash-input>"]) {
-        let typed = tagged(&text, "bash-input").unwrap_or_default();
-        return Author::Person(Words {
-            length: typed.chars().count(),
-            ..Words::of(&format!("!{typed}"))
-        });
-    }
-    if begins(&[
+}
+
+fn is_interrupt(text: &str) -> bool {
+    text.starts_with("[Request interrupted by user")
+}
+
+/// Decides by how a text begins, which is how the program marks what is its own.
+fn author_of_text(text: &str, is_notification: bool) -> Author {
+    const OUTPUT: [&str; 6] = [
         "<local-command-stdout>",
         "<local-command-stderr>",
         "<bash-stdout>",
         "<bash-stderr>",
         "<local-command-caveat>",
         "Caveat:",
-    ]) {
-        return Author::Other("command_output");
+    ];
+    let begins = |tags: &[&str]| tags.iter().any(|tag| text.trim_start().starts_with(tag));
+    if begins(&["<command-name>", "<command-message>"]) {
+        Author::Person(command(text))
+    } else if begins(&["<bash-input>"]) {
+        let typed = tagged(text, "bash-input").unwrap_or_default();
+        Author::Person(Words {
+            length: typed.chars().count(),
+            ..Words::of(&format!("!{typed}"))
+        })
+    } else if begins(&OUTPUT) {
+        Author::Other("command_output")
+    } else if begins(&["<task-notification>"]) || is_notification {
+        Author::Other("task_notification")
+    } else if is_interrupt(text.trim_start()) {
+        Author::Act
+    } else {
+        Author::Person(Words::of(text))
     }
-    if begins(&["<task-notification>"]) || is_notification(&line.origin) {
-        return Author::Other("task_notification");
-    }
-    if is_interrupt(text.trim_start()) {
-        return Author::Act;
-    }
-    Author::Person(Words::of(&text))
 }
 
 /// The blocks of a line that hold what tools returned.

@@ -28,7 +28,7 @@ use crate::time::Timestamp;
 /// What is kept of a Codex file.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct State {
+pub(super) struct State {
     /// The thread, once its `session_meta` was read.
     thread: Option<String>,
     /// The session that its tool uses belong to, if not its own.
@@ -200,6 +200,7 @@ pub(super) fn take(
     let Some(at) = at else {
         return "no_time";
     };
+    run.tell_late_start(state, at);
     match line.kind.get().unwrap_or_default() {
         "session_meta" => take_meta(run, state, payload, at),
         "turn_context" => {
@@ -426,9 +427,7 @@ fn patched_file(text: &str) -> Option<&str> {
         .filter_map(|header| patch.find(header).map(|at| (at, at + header.len())))
         .min()?;
     let rest = patch.get(header.1..)?;
-    let end = rest
-        .find(|c: char| matches!(c, '\n' | '\r' | '\\' | '"'))
-        .unwrap_or(rest.len());
+    let end = rest.find(['\n', '\r', '\\', '"']).unwrap_or(rest.len());
     rest.get(..end)
         .map(str::trim)
         .filter(|file| !file.is_empty())

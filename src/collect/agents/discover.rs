@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::Agent;
 use super::loose::{Loose, Text};
-use super::{Agent, FileState};
 use crate::event::nfc;
 use crate::time::{Millis, Timestamp};
 
@@ -57,7 +57,7 @@ pub struct LogFile {
 }
 
 impl LogFile {
-    /// Under which name its [`FileState`] is kept.
+    /// Under which name its [`FileState`](super::FileState) is kept.
     ///
     /// Codex moves logs to an archive and compresses them; the name stays the same then. Of
     /// Claude Code's it is the path.
@@ -149,17 +149,18 @@ fn below_home(dir: &str, home: &Path) -> PathBuf {
     }
 }
 
-/// Finds the logs under the roots of both agents.
+/// Finds the logs under the roots of both agents; a root that is another one under a second name
+/// is looked at once.
 #[must_use]
 pub fn discover(claude_roots: &[PathBuf], codex_roots: &[PathBuf]) -> Discovery {
     let mut found = Discovery::default();
-    for root in claude_roots {
+    for root in distinct(claude_roots) {
         let top = root.join("projects");
         for (path, meta) in walk(&top, &mut found.unreadable) {
             claude_file(root, &top, path, &meta, &mut found);
         }
     }
-    for root in codex_roots {
+    for root in distinct(codex_roots) {
         codex_files(root, &mut found);
     }
     found.files.sort_by(|a, b| {
@@ -167,6 +168,14 @@ pub fn discover(claude_roots: &[PathBuf], codex_roots: &[PathBuf]) -> Discovery 
         key(a).cmp(&key(b))
     });
     found
+}
+
+fn distinct(roots: &[PathBuf]) -> impl Iterator<Item = &PathBuf> {
+    let mut seen = HashSet::new();
+    roots.iter().filter(move |root| {
+        let real = fs::canonicalize(root);
+        seen.insert(real.unwrap_or_else(|_| (*root).clone()))
+    })
 }
 
 /// All files below `top`, each directory once however many symlinks lead to it.
@@ -366,11 +375,12 @@ pub struct AtRisk {
 /// The logs that were not taken since they were last written and are within seven days of
 /// deletion (or past it). Only Claude Code deletes by age.
 ///
-/// `state_of` gives what is kept for a file under [`LogFile::key`], `cleanup` what
-/// [`cleanup_days`] says of its root.
+/// `is_taken` says whether what is kept for a file under [`LogFile::key`] holds it
+/// ([`FileState::holds`](super::FileState::holds)), `cleanup` what [`cleanup_days`] says of its
+/// root.
 pub fn at_risk(
     files: &[LogFile],
-    state_of: impl Fn(&LogFile) -> Option<FileState>,
+    is_taken: impl Fn(&LogFile) -> bool,
     cleanup: impl Fn(&Path) -> Cleanup,
     now: Timestamp,
 ) -> AtRisk {
@@ -380,7 +390,7 @@ pub fn at_risk(
             continue;
         };
         let deleted = file.mtime.plus(i64::from(days).saturating_mul(DAY));
-        if now < deleted.plus(-WARN_DAYS * DAY) || state_of(file).is_some_and(|it| it.holds(file)) {
+        if now < deleted.plus(-WARN_DAYS * DAY) || is_taken(file) {
             continue;
         }
         risk.files += 1;
@@ -526,17 +536,26 @@ mod tests {
 
         let found = tree.discover();
         let mtime = found.files[0].mtime;
-        let risk = |days: i64, state: Option<FileState>| {
+        let risk = |days: i64, is_taken: bool| {
             let now = mtime.plus(days * DAY);
-            at_risk(&found.files, |_| state.clone(), |_| Cleanup::After(30), now).files
+            at_risk(&found.files, |_| is_taken, |_| Cleanup::After(30), now)
         };
-        assert_eq!((risk(22, None), risk(24, None), risk(40, None)), (0, 1, 1));
-        let taken = FileState {
-            size: 3,
-            mtime: Some(mtime),
-            ..FileState::default()
-        };
-        assert_eq!(risk(24, Some(taken)), 0);
-        assert_eq!(risk(24, Some(FileState::default())), 1);
+        assert_eq!(risk(22, false), AtRisk::default());
+        assert_eq!(risk(24, false).first, Some(mtime.plus(30 * DAY)));
+        assert_eq!(
+            (
+                risk(24, false).files,
+                risk(40, false).files,
+                risk(24, true).files
+            ),
+            (1, 1, 0)
+        );
+        let off = at_risk(
+            &found.files,
+            |_| false,
+            |_| Cleanup::NoLogs,
+            mtime.plus(40 * DAY),
+        );
+        assert_eq!(off.files, 0);
     }
 }

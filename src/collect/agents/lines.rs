@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 /// Longer lines are passed over, in bytes. Lines of several MB are normal.
 pub(super) const MAX_LINE: usize = 64 << 20;
@@ -39,11 +40,6 @@ impl Damage {
 /// A line as text; what is no UTF-8 becomes U+FFFD.
 pub(super) fn text_of(line: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(line)
-}
-
-/// Whether a line holds nothing.
-pub(super) fn is_blank(text: &str) -> bool {
-    text.trim_start_matches(is_filler).is_empty()
 }
 
 fn is_filler(c: char) -> bool {
@@ -85,6 +81,20 @@ pub(super) fn values<'a, T: Deserialize<'a>>(
     damage
 }
 
+/// How many bytes at the start of `line` are whole values.
+pub(super) fn whole_values(line: &[u8]) -> usize {
+    let valid = line.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    let mut at = 0;
+    while let Some(rest) = valid.get(at..) {
+        let value = rest.trim_start_matches(is_filler);
+        match first_value::<IgnoredAny>(value) {
+            Ok((_, length)) => at += rest.len() - value.len() + length,
+            Err(_) => break,
+        }
+    }
+    at
+}
+
 fn first_value<'a, T: Deserialize<'a>>(text: &'a str) -> Result<(T, usize), Damage> {
     let is_object = text.starts_with('{');
     let mut stream = serde_json::Deserializer::from_str(text).into_iter::<T>();
@@ -98,7 +108,7 @@ fn first_value<'a, T: Deserialize<'a>>(text: &'a str) -> Result<(T, usize), Dama
 }
 
 fn is_json(text: &str) -> bool {
-    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+    serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
 /// `text` with `\ufffd` for every half of a surrogate pair that stands alone, if there is one.
@@ -189,6 +199,15 @@ mod tests {
             all(r#"{"a":1}x"#),
             (vec![r#"{"a":1}"#.into()], Some(Damage::NotJson(7)))
         );
+    }
+
+    #[test]
+    fn what_is_whole_of_a_tail() {
+        assert_eq!(whole_values(br#"{"a":1} {"b":"#), 7);
+        assert_eq!(whole_values(br#"{"a":"#), 0);
+        assert_eq!(whole_values(b"12"), 0);
+        assert_eq!(whole_values(b"{\"a\":1}{\"b\":\"\xff"), 7);
+        assert_eq!(whole_values(b"\0 "), 0);
     }
 
     #[test]

@@ -184,17 +184,12 @@ impl<T> Loose<Obj<T>> {
 }
 
 /// What is said in a message: a text alone, or blocks with the fields of `B`.
-#[derive(Debug)]
+#[derive(Default, Debug)]
 pub(super) enum Content<'a, B> {
+    #[default]
     Nothing,
     Text(Cow<'a, str>),
     Blocks(Vec<B>),
-}
-
-impl<B> Default for Content<'_, B> {
-    fn default() -> Self {
-        Self::Nothing
-    }
 }
 
 impl<'de: 'a, 'a, B: Deserialize<'de>> Pick<'de> for Content<'a, B> {

@@ -10,8 +10,8 @@
 //! ```
 //!
 //! The formats are nobody's promise. Only the fields that are needed are read, anything unknown is
-//! normal, and one bad line costs one line. What each line means stands in [`claude`] and
-//! [`codex`]; here is what both share.
+//! normal, and one bad line costs one line. What each line means stands in `claude.rs` and
+//! `codex.rs`; here is what both share.
 //!
 //! ## What always holds
 //!
@@ -39,8 +39,8 @@
 //! [`FileState::needs_reading`]. A subagent that works on in its own file while the main file
 //! pauses does not hold the end back; its next tool use reopens the session.
 
-pub mod claude;
-pub mod codex;
+mod claude;
+mod codex;
 mod discover;
 mod lines;
 mod loose;
@@ -51,7 +51,6 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -389,15 +388,17 @@ impl Run<'_, '_, '_> {
         }
     }
 
-    /// A line that is not ended yet is used if it can be read, but the offset stays before it.
+    /// Of a line that is not ended yet, the values that are there whole are used, but the offset
+    /// stays before it.
     fn tail(&mut self, state: &mut FileState, tail: &[u8]) {
         let done = state.tail.filter(|done| done.begins(tail));
-        let text = lines::text_of(tail.get(done.map_or(0, |it| it.length)..).unwrap_or(tail));
-        if lines::is_blank(&text) || lines::values(&text, |_: IgnoredAny, _| {}).is_some() {
-            return;
+        let start = done.map_or(0, |it| it.length);
+        let new = lines::whole_values(tail.get(start..).unwrap_or_default());
+        if new > 0 {
+            let used = tail.get(..start + new).unwrap_or(tail);
+            self.line(state, used, done);
+            state.tail = Some(Mark::of(used));
         }
-        self.line(state, tail, done);
-        state.tail = Some(Mark::of(tail));
     }
 
     /// Takes a line, of which `done` was taken already.
@@ -476,9 +477,17 @@ impl Run<'_, '_, '_> {
         *self.report.events.entry(kind).or_default() += 1;
     }
 
-    /// The person wrote `length` characters, or showed without writing that they were there (0).
+    /// The person wrote `length` characters.
     fn tell_message(&mut self, scene: Scene<'_>, length: usize) {
         self.tell(kind::USER_MESSAGE, scene, [("length", length.into())]);
+    }
+
+    /// The person showed without writing that they were there. Several lines may say so of one
+    /// instant.
+    fn tell_act(&mut self, scene: Scene<'_>) {
+        if self.claim(&["act", scene.session, &scene.at.to_string()]) {
+            self.tell_message(scene, 0);
+        }
     }
 
     /// The call's id is part of the event: parallel uses of one tool share all else, also the
@@ -516,10 +525,10 @@ impl Run<'_, '_, '_> {
     /// The agent was at work at `at`.
     fn worked(&mut self, session: &mut Session, scene: Scene<'_>) {
         if let Some(last) = &session.work {
-            let pause = scene.at.millis().saturating_sub(last.at.millis());
-            if pause > self.context.agent_timeout {
+            let is_back = scene.at < last.at && scene.at >= last.at.plus(-MAX_STEP_BACK);
+            if self.is_pause(last.at, scene.at) {
                 self.tell_end(session, scene.session);
-            } else if (-MAX_STEP_BACK..0).contains(&pause) {
+            } else if is_back {
                 return;
             }
         }
@@ -551,21 +560,29 @@ impl Run<'_, '_, '_> {
 
     /// Tells what is due although no line says it.
     fn settle(&mut self, state: &mut FileState) {
-        let (now, timeout) = (self.context.now, self.context.agent_timeout);
-        let is_over = |at: Timestamp| now.millis().saturating_sub(at.millis()) > timeout;
-        let id = codex::session_of(&state.codex, self.file).to_owned();
-        if !state.session.started && state.session.start.is_some_and(is_over) {
+        let now = self.context.now;
+        self.tell_late_start(state, now);
+        if let Some(work) = &state.session.work
+            && self.is_pause(work.at, now)
+        {
+            let id = codex::session_of(&state.codex, self.file).to_owned();
+            self.tell_end(&mut state.session, &id);
+        }
+    }
+
+    /// Tells a start that waited for its directory for too long, without it.
+    fn tell_late_start(&mut self, state: &mut FileState, at: Timestamp) {
+        if let (Some(start), false) = (state.session.start, state.session.started)
+            && self.is_pause(start, at)
+        {
+            let id = codex::session_of(&state.codex, self.file).to_owned();
             self.tell_start(&mut state.session, &id);
             claude::tell_held(self, state);
         }
-        if state
-            .session
-            .work
-            .as_ref()
-            .is_some_and(|work| is_over(work.at))
-        {
-            self.tell_end(&mut state.session, &id);
-        }
+    }
+
+    fn is_pause(&self, from: Timestamp, to: Timestamp) -> bool {
+        to.millis().saturating_sub(from.millis()) > self.context.agent_timeout
     }
 
     fn title(&mut self, of: Titled, rank: TitleRank, text: &str) {
