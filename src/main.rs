@@ -1,3 +1,7 @@
 //! The `tt` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tt::cli::main()
+}

@@ -184,6 +184,19 @@ pub fn streams(conn: &Connection, nums: &BTreeSet<StreamNum>) -> Result<Vec<Stre
     Ok(out)
 }
 
+/// The streams that have no tag by a rule.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn without_rule_tags(conn: &Connection) -> Result<Vec<StreamRow>> {
+    streams_where(
+        conn,
+        "NOT EXISTS (SELECT 1 FROM stream_tags
+                     WHERE stream_id = id AND assignment_source = 'rule')",
+        [],
+    )
+}
+
 /// The streams that the rules have yet to run on.
 ///
 /// # Errors
@@ -339,6 +352,29 @@ pub fn set_rule(
         project,
         updated_at,
     ])?;
+    Ok(())
+}
+
+/// Notes that something of a stream changed.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn touch(conn: &Connection, num: StreamNum, now: &str) -> Result<()> {
+    conn.prepare_cached("UPDATE streams SET updated_at = ?2 WHERE num = ?1")?
+        .execute(params![num, now])?;
+    Ok(())
+}
+
+/// Gives a stream the name that a person chose; with an empty one, inference names it again.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn rename(conn: &Connection, num: StreamNum, name: &str, now: &str) -> Result<()> {
+    let source = if name.is_empty() { "inferred" } else { "user" };
+    conn.prepare_cached(
+        "UPDATE streams SET name = ?2, name_source = ?3, updated_at = ?4 WHERE num = ?1",
+    )?
+    .execute(params![num, name, source, now])?;
     Ok(())
 }
 

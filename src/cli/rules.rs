@@ -1,0 +1,282 @@
+//! `tt rules check`: is the rule file right, and what does it do to streams?
+
+use std::io::Write;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::app::{App, Config, RulesState, RunRules, short_id};
+use super::args::{CheckArgs, Format, RulesCommand};
+use super::count;
+use super::error::{Failure, Outcome};
+use super::table::harmless;
+use super::write_json;
+use crate::diag::{Finding, Severity, SourceFile, render};
+use crate::rules::{self, RuleInfo, Rules, Scratch};
+use crate::store::{derived, tags};
+use crate::tagging::Viewer;
+use crate::tags::{Source, Tagged};
+
+pub(super) fn run(app: &App, command: RulesCommand, out: &mut dyn Write) -> Outcome {
+    let RulesCommand::Check(args) = command;
+    match &args.stream {
+        Some(stream) => of_stream(app, stream, args.format, out),
+        None if args.dry_run => dry_run(app, args.format, out),
+        None => check(app, &args, out),
+    }
+}
+
+/// A file that was checked.
+struct Checked {
+    file: SourceFile,
+    findings: Vec<Finding>,
+    rules: Option<Vec<RuleInfo>>,
+}
+
+impl Checked {
+    fn new(file: SourceFile, app: &App) -> Self {
+        let checkup = rules::check(&file, &app.rules_env());
+        let rules = checkup.rules.map(|rules| rules.compile().all().to_vec());
+        Self { file, findings: checkup.findings, rules }
+    }
+
+    fn errors(&self) -> usize {
+        self.findings.iter().filter(|finding| finding.severity() == Severity::Error).count()
+    }
+}
+
+fn check(app: &App, args: &CheckArgs, out: &mut dyn Write) -> Outcome {
+    let mut checked = Vec::new();
+    if args.files.is_empty() {
+        let Config { source, findings, rules, .. } = app.read_config();
+        let rules = match rules {
+            RulesState::Missing => {
+                super::say(&app.missing_config());
+                if args.format == Format::Json {
+                    in_json(&[], out)?;
+                }
+                return Ok(());
+            }
+            RulesState::Unreadable(why) => return Err(Failure::Failed(why)),
+            RulesState::Broken => None,
+            RulesState::Ready(rules, _) => Some(rules.all().to_vec()),
+        };
+        checked.push(Checked { file: source, findings, rules });
+    }
+    for path in &args.files {
+        checked.push(Checked::new(read(path)?, app));
+    }
+    match args.format {
+        Format::Json => in_json(&checked, out)?,
+        Format::Text => {
+            let colour = app.env.colour(app.env.out_is_terminal);
+            for it in &checked {
+                in_text(it, colour, out)?;
+            }
+        }
+    }
+    if checked.iter().any(|it| it.errors() > 0) { Err(Failure::Found) } else { Ok(()) }
+}
+
+fn read(path: &Path) -> Result<SourceFile, Failure> {
+    let bytes = std::fs::read(path)
+        .map_err(|error| Failure::Failed(format!("cannot read {}: {error}", path.display())))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|error| Failure::Failed(format!("{} is not UTF-8: {error}", path.display())))?;
+    Ok(SourceFile::new(path.display().to_string(), text))
+}
+
+fn in_text(checked: &Checked, colour: bool, out: &mut dyn Write) -> Outcome {
+    let name = checked.file.name();
+    if !checked.findings.is_empty() {
+        writeln!(out, "{}", render::human::render(&checked.findings, &checked.file, colour))?;
+    }
+    let warnings = (checked.findings.len() - checked.errors()) as u64;
+    match &checked.rules {
+        Some(rules) => {
+            let loaded = count(rules.len() as u64, "rule");
+            match warnings {
+                0 => writeln!(out, "{name}: {loaded} loaded, all valid")?,
+                n => writeln!(out, "{name}: {loaded} loaded, {}", count(n, "warning"))?,
+            }
+        }
+        None => {
+            let errors = count(checked.errors() as u64, "error");
+            match warnings {
+                0 => writeln!(out, "{name}: {errors}; no rule runs until fixed")?,
+                n => {
+                    writeln!(out, "{name}: {errors}, {}; no rule runs until fixed", count(n, "warning"))?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn in_json(checked: &[Checked], out: &mut dyn Write) -> Outcome {
+    let files: Vec<&str> = checked.iter().map(|it| it.file.name()).collect();
+    let mut rules = Vec::new();
+    let mut findings = Vec::new();
+    for it in checked {
+        let before = rules.len();
+        rules.extend(it.rules.iter().flatten().enumerate().map(|(i, rule)| {
+            json!({
+                "index": before + i,
+                "name": rule.title(),
+                "line": rule.line,
+            })
+        }));
+        if let Value::Array(found) = render::json::render(&it.findings, &it.file) {
+            findings.extend(found);
+        }
+    }
+    write_json(out, &json!({ "files": files, "rules": rules, "findings": findings }))
+}
+
+/// The rules, or a failure that shows why there are none.
+fn rules_in_force(app: &App, config: &Config) -> Result<(), Failure> {
+    match &config.rules {
+        RulesState::Ready(..) => Ok(()),
+        RulesState::Missing => {
+            super::say(&app.missing_config());
+            Ok(())
+        }
+        RulesState::Unreadable(why) => Err(Failure::Failed(why.clone())),
+        RulesState::Broken => {
+            app.warn_about(config);
+            Err(Failure::Found)
+        }
+    }
+}
+
+fn compiled(config: &Config) -> Option<&Rules> {
+    match &config.rules {
+        RulesState::Ready(rules, _) => Some(rules),
+        _ => None,
+    }
+}
+
+/// A rule as it is called in sentences: its name in quotes, else `rule 3`.
+fn called(rule: &RuleInfo) -> String {
+    match &rule.name {
+        Some(name) => format!("\"{}\"", harmless(name)),
+        None => rule.title(),
+    }
+}
+
+fn of_stream(app: &App, text: &str, format: Format, out: &mut dyn Write) -> Outcome {
+    let (store, config) = app.up_to_date(RunRules::No)?;
+    rules_in_force(app, &config)?;
+    let row = app.stream(store.conn(), text)?;
+    let stream = Viewer::new(store.conn(), app.env.zone).view(&row)?;
+    let now = tags::of_stream(store.conn(), &row.id)?;
+    let winner = compiled(&config).and_then(|rules| {
+        let id = rules.first_match(&stream, &mut Scratch::default())?;
+        Some((rules.rule(id)?.clone(), rules.outcome(id, &stream)))
+    });
+    if format == Format::Json {
+        let tags: Vec<Value> = now
+            .tags
+            .iter()
+            .map(|(tag, source)| json!({ "tag": tag, "source": source.as_str() }))
+            .collect();
+        let rule = winner.as_ref().map(|(rule, _)| json!({ "name": rule.title(), "line": rule.line }));
+        let outcome = winner.as_ref().map(|(_, outcome)| outcome);
+        return write_json(
+            out,
+            &json!({
+                "stream": row.id,
+                "primary_cwd": stream.primary_cwd,
+                "tags": tags,
+                "rule": rule,
+                "would_apply": outcome.map(|it| applied(&now, &it.tags).0).unwrap_or_default(),
+                "project": outcome.and_then(|it| it.project.clone()),
+            }),
+        );
+    }
+    let place = stream.primary_cwd.as_deref().unwrap_or(&row.name);
+    writeln!(out, "Stream {}: {}", short_id(store.conn(), &row.id)?, harmless(place))?;
+    let current: Vec<String> =
+        now.tags.iter().map(|(tag, source)| format!("{tag} ({})", source.as_str())).collect();
+    writeln!(out, "  Current tags: {}", or_none(&current))?;
+    match &winner {
+        Some((rule, outcome)) => {
+            writeln!(out, "  Matched rule: {} (line {})", called(rule), rule.line)?;
+            let (given, kept) = applied(&now, &outcome.tags);
+            writeln!(out, "  Would apply: {}{}", or_none(&given), kept)?;
+        }
+        None => {
+            writeln!(out, "  Matched rule: none")?;
+            writeln!(out, "  Would apply: none")?;
+        }
+    }
+    Ok(())
+}
+
+fn or_none(list: &[String]) -> String {
+    if list.is_empty() { "none".to_owned() } else { harmless(&list.join(", ")) }
+}
+
+/// Which of a rule's tags it would give, and why it would not give the others.
+fn applied(now: &Tagged, wanted: &[String]) -> (Vec<String>, String) {
+    let has = |tag: &&String| now.tags.get(*tag) == Some(&Source::User);
+    let held = |tag: &&String| now.removed.contains(*tag) && !has(tag);
+    let given = wanted.iter().filter(|tag| !has(tag) && !held(tag)).cloned().collect();
+    let list = |these: Vec<&String>| {
+        these.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+    };
+    let kept = list(wanted.iter().filter(has).collect());
+    let off = list(wanted.iter().filter(held).collect());
+    let mut why = Vec::new();
+    if !kept.is_empty() {
+        why.push(format!("already has: {kept} from user"));
+    }
+    if !off.is_empty() {
+        why.push(format!("taken off by user: {off}"));
+    }
+    let why = if why.is_empty() { String::new() } else { format!(" ({})", why.join("; ")) };
+    (given, harmless(&why))
+}
+
+/// What the rules would do to the streams that no rule has tagged: by rule, not by stream.
+fn dry_run(app: &App, format: Format, out: &mut dyn Write) -> Outcome {
+    let (store, config) = app.up_to_date(RunRules::No)?;
+    rules_in_force(app, &config)?;
+    let conn = store.conn();
+    let rules = compiled(&config);
+    let mut viewer = Viewer::new(conn, app.env.zone);
+    let mut scratch = Scratch::default();
+    let all = rules.map(Rules::all).unwrap_or_default();
+    let mut matched = vec![0_u64; all.len()];
+    let (mut total, mut unmatched) = (0_u64, 0_u64);
+    for row in derived::without_rule_tags(conn)? {
+        total += 1;
+        let stream = viewer.view(&row)?;
+        let winner = rules.and_then(|rules| rules.first_match(&stream, &mut scratch));
+        match winner.and_then(|id| matched.get_mut(id.index())) {
+            Some(count) => *count += 1,
+            None => unmatched += 1,
+        }
+    }
+    let hits = || all.iter().zip(&matched).filter(|(_, count)| **count > 0);
+    if format == Format::Json {
+        let rules: Vec<Value> = hits()
+            .map(|(rule, count)| {
+                let (name, line) = (rule.title(), rule.line);
+                json!({ "name": name, "line": line, "tags": rule.tags, "streams": count })
+            })
+            .collect();
+        let summary = json!({ "streams": total, "rules": rules, "unmatched": unmatched });
+        return write_json(out, &summary);
+    }
+    writeln!(out, "{} without rule-applied tags:", count(total, "stream"))?;
+    for (rule, count) in hits() {
+        let verb = if *count == 1 { "matches" } else { "match" };
+        let tags = harmless(&rule.tags.join(", "));
+        writeln!(out, "  {count} {verb} {} → {tags}", called(rule))?;
+    }
+    if unmatched > 0 {
+        writeln!(out, "  {unmatched} unmatched (will use LLM suggestions)")?;
+    }
+    Ok(())
+}
