@@ -27,6 +27,19 @@ fn glob() -> impl Strategy<Value = String> {
     ]
 }
 
+/// A glob that captures nothing, perhaps empty.
+fn plain_glob() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        Just("a"),
+        Just("b"),
+        Just("/"),
+        Just("*"),
+        Just("?"),
+        Just("{a,b*}")
+    ];
+    vec(piece, 0..4).prop_map(|pieces| pieces.concat())
+}
+
 fn text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         4 => Just("a"), 4 => Just("b"), 2 => Just("/"), 1 => Just("é"), 1 => Just("e\u{301}"),
@@ -170,6 +183,34 @@ proptest! {
             let used = rules.first_match(stream, &mut scratch).map(|id| id.index());
             prop_assert_eq!(fresh, expected, "{:#?}", stream);
             prop_assert_eq!(used, expected, "with a scratch used before, {:#?}", stream);
+        }
+    }
+
+    #[test]
+    fn a_capture_put_back_matches(
+        before in plain_glob(), after in plain_glob(), values in vec(text(), 1..4),
+    ) {
+        let glob = format!("{before}<x>{after}");
+        let glob_toml = toml_string(&glob);
+        let file = format!(
+            "[[rules.auto_tag]]\nmatch = {{ agent = {glob_toml} }}\ntags = [\"<x>\"]\n"
+        );
+        let rules = check_at(Some(HOME), &file).rules.unwrap().compile();
+        let stream = Stream { agent: values.clone(), ..Stream::default() };
+        let Some(id) = rules.first_match(&stream, &mut Scratch::default()) else { return Ok(()) };
+        let tags = rules.outcome(id, &stream).tags;
+        prop_assert!(tags.is_sorted() && !tags.is_empty());
+        let put_back = |tag: &str, value: &str| {
+            let escaped: String = tag.chars().flat_map(|c| ['\\', c]).collect();
+            oracle::glob(&format!("{before}{escaped}{after}"), value, &[HOME]).unwrap()
+        };
+        for tag in &tags {
+            prop_assert!(!tag.contains('/') && !tag.is_empty());
+            prop_assert!(values.iter().any(|value| put_back(tag, value)), "{tag} {glob}");
+        }
+        for value in &values {
+            let matches = oracle::glob(&glob, value, &[HOME]).unwrap();
+            prop_assert!(!matches || tags.iter().any(|tag| put_back(tag, value)), "{value}");
         }
     }
 
