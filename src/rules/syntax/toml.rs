@@ -14,6 +14,7 @@ use crate::diag::suggest::nearest;
 use crate::diag::{Code, Finding, Sink, SourceFile, Span, quote};
 
 const SECTION_KEYS: [&str; 3] = ["homes", "lints", "auto_tag"];
+const CONDITIONS_IN_MATCH: &str = "conditions belong into match = { FIELD = VALUE, … }";
 const RULE_KEYS: [&str; 6] = ["name", "match", "when", "tags", "project", "enabled"];
 
 /// Reads the rules of a file. Mistakes go to `sink`; what can be read is returned.
@@ -152,7 +153,13 @@ impl Reader<'_> {
                 // The settings of checks that are not run yet: allowed, so that a file which
                 // has them stays valid.
                 "lints" => {}
-                _ => self.unknown_key(name, span, "[rules]", &SECTION_KEYS),
+                _ => self.unknown_key(
+                    name,
+                    span,
+                    "[rules]",
+                    &SECTION_KEYS,
+                    "rules are [[rules.auto_tag]] tables",
+                ),
             }
         }
     }
@@ -208,7 +215,7 @@ impl Reader<'_> {
             if !RULE_KEYS.contains(&key) && self.is_broken(span) {
                 // Not a key that anyone meant, and said already.
             } else if !RULE_KEYS.contains(&key) {
-                self.unknown_key(key, span, "rule", &RULE_KEYS);
+                self.unknown_key(key, span, "rule", &RULE_KEYS, CONDITIONS_IN_MATCH);
             } else if !self.made_up(value) {
                 self.rule_key(&mut rule, key, span, value);
             }
@@ -288,7 +295,7 @@ impl Reader<'_> {
         }
     }
 
-    fn unknown_key(&mut self, key: &str, span: Span, place: &str, known: &[&str]) {
+    fn unknown_key(&mut self, key: &str, span: Span, place: &str, known: &[&str], help: &str) {
         let headline = format!("unknown key {} in {place}", quote(key));
         let mut finding = Finding::new(Code::UnknownKey, span, headline)
             .detail(format!("Valid keys: {}", known.join(", ")));
@@ -297,6 +304,8 @@ impl Reader<'_> {
                 .detail(format!("Did you mean: {meant}?"))
                 .label(format!("did you mean '{meant}'?"))
                 .edit(span, meant);
+        } else {
+            finding = finding.label("not known here").help(help);
         }
         self.sink.push(finding);
     }
