@@ -160,6 +160,12 @@ impl Rules {
         &self.infos
     }
 
+    /// Bytes that the decision table occupies; names and templates of the rules come on top.
+    #[must_use]
+    pub fn memory_usage(&self) -> usize {
+        self.table.memory_usage()
+    }
+
     /// What a rule gives to a stream that it won; nothing for the id of a rule of another file.
     #[must_use]
     pub fn outcome(&self, id: RuleId, stream: &Stream) -> Outcome {

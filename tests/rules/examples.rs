@@ -219,6 +219,54 @@ fn a_capture_comes_from_a_condition_that_always_makes_it() {
 }
 
 #[test]
+fn every_spelling_of_a_rule_is_read() {
+    let rules = compile(
+        r#"
+        rules.auto_tag = [
+            { match = { agent = "a" }, tags = ["t"] },
+            { match.agent = "b", tags = ["t"] },
+        ]
+        "#,
+    );
+    assert_eq!(
+        rules.all().iter().map(|rule| rule.line).collect::<Vec<_>>(),
+        [3, 4]
+    );
+    let rules = compile(
+        r#"
+        [[rules.auto_tag]]
+        tags = ["t"]
+        [rules.auto_tag.match]
+        "agent" = "a"
+        [rules]
+        homes = ["/h/"]
+        "#,
+    );
+    assert_eq!(rules.all()[0].line, 4);
+    let stream = Stream {
+        agent: vec!["a".into()],
+        ..Stream::default()
+    };
+    assert_eq!(winner(&rules, &stream), Some(0));
+}
+
+#[test]
+fn memory_grows_with_the_rules() {
+    let rules = |count: usize| -> usize {
+        let globs = ["w{}", "p{}*", "*s{}", "*c{}*", "[ab]{}?"];
+        let rule = |n: usize| {
+            globs
+                .iter()
+                .map(|glob| rule_of(&glob.replace("{}", &n.to_string())))
+                .collect::<String>()
+        };
+        compile(&(0..count).map(rule).collect::<String>()).memory_usage()
+    };
+    let (few, many) = (rules(4), rules(400));
+    assert!(many > 20 * few && many < 200 * few, "{few} {many}");
+}
+
+#[test]
 fn compiled_rules_are_shared_between_threads() {
     fn shared<T: Send + Sync>() {}
     shared::<Rules>();

@@ -164,6 +164,9 @@ fn stream() -> impl Strategy<Value = Stream> {
         )
 }
 
+/// What the law about damaged files damages.
+const DAMAGED: &str = include_str!("../../rules-examples/consultant.toml");
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(600) })]
 
@@ -226,7 +229,33 @@ proptest! {
     }
 
     #[test]
-    fn no_text_panics(text in r#"(\[\[rules.auto_tag\]\]|match|tags|when|=|\{|\}|\[|\]|"|'|,|\n|a|~|é| |\\){0,30}"#) {
+    fn a_damaged_file_is_still_read(
+        cuts in vec((0..DAMAGED.len(), 0..12_usize, "[\\[\\]{}='\"\n,~a\\\\]{0,2}"), 1..4),
+    ) {
+        let mut chars: Vec<char> = DAMAGED.chars().collect();
+        for (at, length, instead) in &cuts {
+            let start = (*at).min(chars.len());
+            let end = (start + length).min(chars.len());
+            chars.splice(start..end, instead.chars());
+        }
+        let text: String = chars.iter().collect();
+        let checkup = check_at(Some(HOME), &text);
+        let errors = checkup.findings.iter().any(|f| f.severity() == tt::diag::Severity::Error);
+        prop_assert_eq!(errors, checkup.rules.is_none());
+        let valid = toml::from_str::<toml::Table>(&text).is_ok();
+        let syntax = checkup.findings.iter().any(|f| f.code == tt::diag::Code::TomlSyntax);
+        prop_assert_eq!(syntax, !valid, "{}", text);
+        for finding in &checkup.findings {
+            let span = finding.primary.span;
+            prop_assert!(span.start <= span.end && span.end <= text.len());
+        }
+        let file = tt::diag::SourceFile::new("config.toml", text.as_str());
+        let drawn = tt::diag::render::human::render(&checkup.findings, &file, true);
+        prop_assert_eq!(drawn.is_empty(), checkup.findings.is_empty());
+    }
+
+    #[test]
+    fn no_text_panics(text in r#"(\[\[rules.auto_tag\]\]|match|tags|when|=|\{|\}|\[|\]|"|'|,|\n|a|~|é| |\\|\r\n|\t|"""|\'\'\'|u00e9|agent){0,30}"#) {
         let file = tt::diag::SourceFile::new("config.toml", text.as_str());
         let checkup = check_at(None, &text);
         let drawn = tt::diag::render::human::render(&checkup.findings, &file, false);

@@ -51,6 +51,14 @@ impl General {
         }
     }
 
+    /// Bytes on the heap; states made by searches are in their caches and not counted.
+    pub(super) fn memory_usage(&self) -> usize {
+        let automaton = self.automaton.as_ref().map_or(0, |dfa| {
+            size_of::<DFA>() + dfa.memory_usage() + dfa.get_nfa().memory_usage()
+        });
+        automaton + size_of_val(self.atoms.as_slice())
+    }
+
     pub(super) fn cache(&self) -> GeneralCache {
         GeneralCache(
             self.automaton

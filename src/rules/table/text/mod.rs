@@ -102,6 +102,16 @@ pub struct TextCache {
 }
 
 impl TextTable {
+    /// Bytes on the heap.
+    #[must_use]
+    pub fn memory_usage(&self) -> usize {
+        self.exact.memory_usage()
+            + self.prefixes.memory_usage()
+            + self.suffixes.memory_usage()
+            + self.contained.memory_usage()
+            + self.general.memory_usage()
+    }
+
     /// A fresh cache for this table.
     #[must_use]
     pub fn cache(&self) -> TextCache {
