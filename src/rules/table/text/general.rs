@@ -131,7 +131,7 @@ pub fn hir(parts: &[Part]) -> Hir {
     sequence(parts, &mut 0)
 }
 
-/// The name of each group of [`hir`], from group 1 on.
+/// The name of each group of [`fn@hir`], from group 1 on.
 pub fn capture_names(parts: &[Part]) -> Vec<&str> {
     let mut names = Vec::new();
     for part in parts {

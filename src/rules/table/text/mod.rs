@@ -5,11 +5,11 @@
 //!
 //! | shape | example | place | a value costs |
 //! | --- | --- | --- | --- |
-//! | a word | `claude-code` | [`exact`] | one hash look-up |
-//! | a beginning | `~/work/acme/*` | [`affix`] | one look-up per length |
-//! | an end | `*-review` | [`affix`] | one look-up per length |
-//! | a word inside | `*acme*` | [`contains`] | one pass |
-//! | all else | `~/{a,b}/*.[ch]` | [`general`] | one pass of a lazy automaton |
+//! | a word | `claude-code` | `exact` | one hash look-up |
+//! | a beginning | `~/work/acme/*` | `affix` | one look-up per length |
+//! | an end | `*-review` | `affix` | one look-up per length |
+//! | a word inside | `*acme*` | `contains` | one pass |
+//! | all else | `~/{a,b}/*.[ch]` | `general` | one pass of a lazy automaton |
 //!
 //! INVARIANT (shape): each place decides its patterns completely; nothing is verified afterwards.
 
