@@ -147,6 +147,11 @@ impl Sink {
         self.findings.push(finding);
     }
 
+    /// Adds the finding, if there is one.
+    pub fn extend(&mut self, finding: Option<Finding>) {
+        self.findings.extend(finding);
+    }
+
     /// Whether any finding so far is an error.
     #[must_use]
     pub fn has_errors(&self) -> bool {

@@ -42,6 +42,8 @@ pub(super) struct Filler {
 #[derive(Debug)]
 struct Source {
     field: Field,
+    /// What every match captures.
+    names: BTreeSet<String>,
     /// Any of these; the first that matches an element gives its captures.
     patterns: Vec<Capturing>,
 }
@@ -50,6 +52,7 @@ struct Source {
 #[derive(Debug)]
 struct Capturing {
     pattern: Pattern,
+    /// The name of each group, from group 1 on.
     names: Vec<String>,
     regex: OnceLock<Option<meta::Regex>>,
 }
@@ -57,10 +60,7 @@ struct Capturing {
 impl Filler {
     pub(super) fn new(rule: &Rule, homes: &[String]) -> Self {
         let templates = rule.tags.iter().chain(&rule.project);
-        let captures = templates
-            .flat_map(|template| names(template))
-            .next()
-            .is_some();
+        let captures = templates.flat_map(names).next().is_some();
         let mut sources = Vec::new();
         if captures {
             collect_sources(&rule.condition, homes, &mut sources);
@@ -101,7 +101,7 @@ fn names(template: &Template) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A source per condition of the rule that captures.
+/// A source per condition of the rule that captures, in the order of the file.
 fn collect_sources(predicate: &Predicate, homes: &[String], sources: &mut Vec<Source>) {
     match predicate {
         Predicate::All(children) => {
@@ -109,49 +109,37 @@ fn collect_sources(predicate: &Predicate, homes: &[String], sources: &mut Vec<So
                 .iter()
                 .for_each(|child| collect_sources(child, homes, sources));
         }
-        Predicate::Any(children) => {
-            // The alternatives of a condition are globs of the same field.
-            let mut alternatives = Vec::new();
-            children
-                .iter()
-                .for_each(|child| collect_sources(child, homes, &mut alternatives));
-            let mut alternatives = alternatives.into_iter();
-            if let Some(mut first) = alternatives.next() {
-                first
-                    .patterns
-                    .extend(alternatives.flat_map(|source| source.patterns));
-                sources.push(first);
-            }
-        }
-        Predicate::Atom(Atom {
-            field,
-            test: Test::Glob(pattern),
-        }) => {
-            let patterns: Vec<_> = pattern
-                .expand(homes)
-                .into_iter()
-                .map(|pattern| Capturing {
-                    names: general::capture_names(&pattern.parts)
-                        .into_iter()
-                        .map(str::to_owned)
-                        .collect(),
-                    pattern,
-                    regex: OnceLock::new(),
-                })
-                .filter(|capturing| !capturing.names.is_empty())
-                .collect();
-            if !patterns.is_empty() {
-                sources.push(Source {
-                    field: *field,
-                    patterns,
-                });
-            }
-        }
-        Predicate::Atom(Atom {
-            test: Test::Weekday(_) | Test::Within(_),
-            ..
-        }) => {}
+        // The alternatives of a condition are globs of the same field.
+        Predicate::Any(children) => sources.extend(source(children.iter(), homes)),
+        Predicate::Atom(_) => sources.extend(source(std::iter::once(predicate), homes)),
     }
+}
+
+/// The condition that any of these globs holds; `None` if there is no name that all of them
+/// capture.
+fn source<'p>(globs: impl Iterator<Item = &'p Predicate>, homes: &[String]) -> Option<Source> {
+    let mut field = None;
+    let mut names: Option<BTreeSet<String>> = None;
+    let mut patterns = Vec::new();
+    for glob in globs {
+        let Predicate::Atom(Atom {
+            field: asked,
+            test: Test::Glob(pattern),
+        }) = glob
+        else {
+            return None;
+        };
+        field = Some(*asked);
+        let captured = pattern.captures().into_iter().map(str::to_owned).collect();
+        names = Some(names.map_or_else(|| BTreeSet::clone(&captured), |names| &names & &captured));
+        patterns.extend(pattern.expand(homes).into_iter().map(Capturing::new));
+    }
+    let names = names.filter(|names| !names.is_empty())?;
+    Some(Source {
+        field: field?,
+        names,
+        patterns,
+    })
 }
 
 impl Source {
@@ -164,15 +152,19 @@ impl Source {
             })
             .collect()
     }
-
-    fn captures(&self, name: &str) -> bool {
-        self.patterns
-            .iter()
-            .any(|pattern| pattern.names.iter().any(|known| known == name))
-    }
 }
 
 impl Capturing {
+    fn new(pattern: Pattern) -> Self {
+        let names = general::capture_names(&pattern.parts);
+        let names = names.into_iter().map(str::to_owned).collect();
+        Self {
+            pattern,
+            names,
+            regex: OnceLock::new(),
+        }
+    }
+
     fn row(&self, value: &str) -> Option<Row> {
         let regex = self.regex.get_or_init(|| self.compile()).as_ref()?;
         let mut captures = regex.create_captures();
@@ -214,7 +206,9 @@ fn fill(template: &Template, sources: &[Source], rows: &[Vec<Row>]) -> BTreeSet<
     let mut choices: Vec<BTreeSet<Row>> = Vec::new();
     let mut wanted: BTreeSet<&str> = names(template).collect();
     for (source, rows) in sources.iter().zip(rows) {
-        let (lent, rest) = wanted.into_iter().partition(|name| source.captures(name));
+        let (lent, rest) = wanted
+            .into_iter()
+            .partition(|name| source.names.contains(*name));
         wanted = rest;
         let lent: BTreeSet<&str> = lent;
         if !lent.is_empty() {

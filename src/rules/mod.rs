@@ -48,7 +48,7 @@
 //!     ..Stream::default()
 //! };
 //! let winner = rules.first_match(&stream, &mut Scratch::default()).expect("it matches");
-//! assert_eq!(rules.rule(winner).map(|rule| rule.title()).as_deref(), Some("rule 1"));
+//! assert_eq!(rules.rule(winner).title(), "rule 1");
 //! assert_eq!(rules.outcome(winner, &stream).tags, ["client:acme", "billable"]);
 //! ```
 //!
@@ -144,16 +144,26 @@ impl Rules {
         engine::first_match(&self.table, self.id, stream, scratch)
     }
 
-    /// Name and place of a rule; `None` for the id of a rule of another file.
+    /// Name and place of a rule.
+    ///
+    /// # Panics
+    ///
+    /// With the id of a rule of another file.
     #[must_use]
-    pub fn rule(&self, id: RuleId) -> Option<&RuleInfo> {
-        self.infos.get(id.index())
+    pub fn rule(&self, id: RuleId) -> &RuleInfo {
+        &self.infos[id.index()]
     }
 
     /// All rules in file order, disabled ones included.
     #[must_use]
     pub fn all(&self) -> &[RuleInfo] {
         &self.infos
+    }
+
+    /// Bytes that the decision table occupies; names and templates of the rules come on top.
+    #[must_use]
+    pub fn memory_usage(&self) -> usize {
+        self.table.memory_usage()
     }
 
     /// What a rule gives to a stream that it won; nothing for the id of a rule of another file.

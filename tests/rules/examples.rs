@@ -5,8 +5,9 @@ use std::path::Path;
 
 use tt::diag::SourceFile;
 use tt::diag::render::human;
+use tt::rules::{Rules, Scratch, Stream};
 
-use crate::support::{at, check, compile, winner};
+use crate::support::{at, check, compile, rule_of, winner};
 
 #[test]
 fn every_example_is_clean() {
@@ -30,6 +31,76 @@ fn every_example_is_clean() {
         seen += 1;
     }
     assert!(seen >= 6);
+}
+
+#[test]
+fn the_examples_do_what_their_comments_say() {
+    use chrono::{NaiveTime, Weekday};
+    let title = |name: &str, stream: Stream| {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules-examples");
+        let rules = compile(&fs::read_to_string(folder.join(name)).unwrap());
+        let id = rules.first_match(&stream, &mut Scratch::default());
+        id.map_or_else(String::new, |id| {
+            let outcome = rules.outcome(id, &stream);
+            format!("{}: {}", rules.rule(id).title(), outcome.tags.join(", "))
+        })
+    };
+    let offer = at("/home/u/clients/acme/offers-2026");
+    assert_eq!(
+        title("freelancer.toml", offer),
+        "Client admin: client:acme, unbillable, admin"
+    );
+    let site = at("/home/u/clients/acme/site");
+    assert_eq!(
+        title("freelancer.toml", site),
+        "Client work: client:acme, billable"
+    );
+    let hotfix = Stream {
+        repo: Some("acme/web".into()),
+        git_branch: vec!["main".into(), "hotfix/1".into()],
+        ..Stream::default()
+    };
+    assert_eq!(
+        title("agency.toml", hotfix),
+        "Hotfix: client:acme, billable, hotfix"
+    );
+    // Decomposed, as macOS writes it.
+    let cafe = at("/Users/sami/Projects/Cafe\u{301}/app");
+    assert_eq!(
+        title("many-machines.toml", cafe),
+        "Café app: cafe, billable"
+    );
+    let client = |day, hour| Stream {
+        weekday: Some(day),
+        time: NaiveTime::from_hms_opt(hour, 0, 0),
+        duration_ms: Some(3_600_000),
+        ..at("/home/u/clients/acme/x")
+    };
+    let rate = |day, hour| {
+        let all = title("consultant.toml", client(day, hour));
+        all.rsplit(':').next().unwrap().to_owned()
+    };
+    assert_eq!(rate(Weekday::Sun, 12), "weekend");
+    assert_eq!(rate(Weekday::Mon, 19), "evening");
+    assert_eq!(rate(Weekday::Mon, 6), "evening");
+    assert_eq!(rate(Weekday::Mon, 7), "day");
+    let run = Stream {
+        agent: vec!["codex".into()],
+        direct_ms: Some(299_999),
+        delegated_ms: Some(3_600_000),
+        ..Stream::default()
+    };
+    assert_eq!(
+        title("agents-only.toml", run),
+        "Unattended: agents, unattended"
+    );
+    let ticket = Stream {
+        repo: Some("acme/mono".into()),
+        worktree: vec!["pay-12".into(), "ops-7".into(), "other".into()],
+        ..Stream::default()
+    };
+    let expected = "Ticket worktree: team:ops, team:pay, ticket, billable";
+    assert_eq!(title("monorepo.toml", ticket), expected);
 }
 
 #[test]
@@ -107,7 +178,7 @@ fn captures_fill_tags() {
         project = "<client>"
         "#,
     );
-    let stream = tt::rules::Stream {
+    let stream = Stream {
         primary_cwd: Some("/home/u/clients/acme/web/api".into()),
         git_branch: ["feat/T2-x-y", "main", "fix/T1-", "fix/T1-again"]
             .map(str::to_owned)
@@ -127,4 +198,104 @@ fn captures_fill_tags() {
     ];
     assert_eq!(outcome.tags, tags);
     assert_eq!(outcome.project.as_deref(), Some("acme"));
+}
+
+#[test]
+fn a_capture_comes_from_a_condition_that_always_makes_it() {
+    let rules = compile(
+        r#"
+        [[rules.auto_tag]]
+        match = { git_branch = "{<team>-x,main}", repo = "<team>/*" }
+        tags = ["<team>"]
+        "#,
+    );
+    let stream = Stream {
+        git_branch: vec!["main".into()],
+        repo: Some("acme/web".into()),
+        ..Stream::default()
+    };
+    let id = rules.first_match(&stream, &mut Scratch::default()).unwrap();
+    assert_eq!(rules.outcome(id, &stream).tags, ["acme"]);
+}
+
+#[test]
+fn every_spelling_of_a_rule_is_read() {
+    let rules = compile(
+        r#"
+        rules.auto_tag = [
+            { match = { agent = "a" }, tags = ["t"] },
+            { match.agent = "b", tags = ["t"] },
+        ]
+        "#,
+    );
+    assert_eq!(
+        rules.all().iter().map(|rule| rule.line).collect::<Vec<_>>(),
+        [3, 4]
+    );
+    let rules = compile(
+        r#"
+        [[rules.auto_tag]]
+        tags = ["t"]
+        [rules.auto_tag.match]
+        "agent" = "a"
+        [rules]
+        homes = ["/h/"]
+        "#,
+    );
+    assert_eq!(rules.all()[0].line, 4);
+    let stream = Stream {
+        agent: vec!["a".into()],
+        ..Stream::default()
+    };
+    assert_eq!(winner(&rules, &stream), Some(0));
+}
+
+#[test]
+fn memory_grows_with_the_rules() {
+    let rules = |count: usize| -> usize {
+        let globs = ["w{}", "p{}*", "*s{}", "*c{}*", "[ab]{}?"];
+        let rule = |n: usize| {
+            globs
+                .iter()
+                .map(|glob| rule_of(&glob.replace("{}", &n.to_string())))
+                .collect::<String>()
+        };
+        compile(&(0..count).map(rule).collect::<String>()).memory_usage()
+    };
+    let (few, many) = (rules(4), rules(400));
+    assert!(many > 20 * few && many < 200 * few, "{few} {many}");
+}
+
+#[test]
+fn compiled_rules_are_shared_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Rules>();
+}
+
+#[test]
+fn a_scratch_may_change_hands() {
+    let first = compile(&rule_of("a[bc]*"));
+    let second = compile(&format!("{}{}", rule_of("x"), rule_of("?[de]?")));
+    let mut scratch = Scratch::default();
+    for _ in 0..2 {
+        let mut index = |rules: &Rules, cwd| {
+            rules
+                .first_match(&at(cwd), &mut scratch)
+                .map(|id| id.index())
+        };
+        assert_eq!(index(&first, "abd"), Some(0));
+        assert_eq!(index(&second, "abd"), None);
+        assert_eq!(index(&second, "aed"), Some(1));
+        assert_eq!(index(&first, "aed"), None);
+    }
+}
+
+#[test]
+fn windows_line_ends_and_byte_order_marks() {
+    let text = "\u{feff}[[rules.auto_tag]]\r\nmatch = { agent = \"[a\" }\r\ntags = ['t']\r\n";
+    let file = SourceFile::new("config.toml", text);
+    let findings = check(file.text()).findings;
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    let at = file.position(findings[0].primary.span.start);
+    assert_eq!((at.line, at.column), (2, 20));
 }

@@ -27,6 +27,19 @@ fn glob() -> impl Strategy<Value = String> {
     ]
 }
 
+/// A glob that captures nothing, perhaps empty.
+fn plain_glob() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        Just("a"),
+        Just("b"),
+        Just("/"),
+        Just("*"),
+        Just("?"),
+        Just("{a,b*}")
+    ];
+    vec(piece, 0..4).prop_map(|pieces| pieces.concat())
+}
+
 fn text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         4 => Just("a"), 4 => Just("b"), 2 => Just("/"), 1 => Just("é"), 1 => Just("e\u{301}"),
@@ -151,6 +164,9 @@ fn stream() -> impl Strategy<Value = Stream> {
         )
 }
 
+/// What the law about damaged files damages.
+const DAMAGED: &str = include_str!("../../rules-examples/consultant.toml");
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(600) })]
 
@@ -174,6 +190,34 @@ proptest! {
     }
 
     #[test]
+    fn a_capture_put_back_matches(
+        before in plain_glob(), after in plain_glob(), values in vec(text(), 1..4),
+    ) {
+        let glob = format!("{before}<x>{after}");
+        let glob_toml = toml_string(&glob);
+        let file = format!(
+            "[[rules.auto_tag]]\nmatch = {{ agent = {glob_toml} }}\ntags = [\"<x>\"]\n"
+        );
+        let rules = check_at(Some(HOME), &file).rules.unwrap().compile();
+        let stream = Stream { agent: values.clone(), ..Stream::default() };
+        let Some(id) = rules.first_match(&stream, &mut Scratch::default()) else { return Ok(()) };
+        let tags = rules.outcome(id, &stream).tags;
+        prop_assert!(tags.is_sorted() && !tags.is_empty());
+        let put_back = |tag: &str, value: &str| {
+            let escaped: String = tag.chars().flat_map(|c| ['\\', c]).collect();
+            oracle::glob(&format!("{before}{escaped}{after}"), value, &[HOME]).unwrap()
+        };
+        for tag in &tags {
+            prop_assert!(!tag.contains('/') && !tag.is_empty());
+            prop_assert!(values.iter().any(|value| put_back(tag, value)), "{tag} {glob}");
+        }
+        for value in &values {
+            let matches = oracle::glob(&glob, value, &[HOME]).unwrap();
+            prop_assert!(!matches || tags.iter().any(|tag| put_back(tag, value)), "{value}");
+        }
+    }
+
+    #[test]
     fn any_text_is_a_glob_or_a_finding(
         pattern in r"[ab/*?\[\]{},<>!^:\\~é\u{301}-]{0,10}|(\[|\]|:|alpha|-|a|b|!|\\){1,8}",
         text in text(),
@@ -185,7 +229,33 @@ proptest! {
     }
 
     #[test]
-    fn no_text_panics(text in r#"(\[\[rules.auto_tag\]\]|match|tags|when|=|\{|\}|\[|\]|"|'|,|\n|a|~|é| |\\){0,30}"#) {
+    fn a_damaged_file_is_still_read(
+        cuts in vec((0..DAMAGED.len(), 0..12_usize, "[\\[\\]{}='\"\n,~a\\\\]{0,2}"), 1..4),
+    ) {
+        let mut chars: Vec<char> = DAMAGED.chars().collect();
+        for (at, length, instead) in &cuts {
+            let start = (*at).min(chars.len());
+            let end = (start + length).min(chars.len());
+            chars.splice(start..end, instead.chars());
+        }
+        let text: String = chars.iter().collect();
+        let checkup = check_at(Some(HOME), &text);
+        let errors = checkup.findings.iter().any(|f| f.severity() == tt::diag::Severity::Error);
+        prop_assert_eq!(errors, checkup.rules.is_none());
+        let valid = toml::from_str::<toml::Table>(&text).is_ok();
+        let syntax = checkup.findings.iter().any(|f| f.code == tt::diag::Code::TomlSyntax);
+        prop_assert_eq!(syntax, !valid, "{}", text);
+        for finding in &checkup.findings {
+            let span = finding.primary.span;
+            prop_assert!(span.start <= span.end && span.end <= text.len());
+        }
+        let file = tt::diag::SourceFile::new("config.toml", text.as_str());
+        let drawn = tt::diag::render::human::render(&checkup.findings, &file, true);
+        prop_assert_eq!(drawn.is_empty(), checkup.findings.is_empty());
+    }
+
+    #[test]
+    fn no_text_panics(text in r#"(\[\[rules.auto_tag\]\]|match|tags|when|=|\{|\}|\[|\]|"|'|,|\n|a|~|é| |\\|\r\n|\t|"""|\'\'\'|u00e9|agent){0,30}"#) {
         let file = tt::diag::SourceFile::new("config.toml", text.as_str());
         let checkup = check_at(None, &text);
         let drawn = tt::diag::render::human::render(&checkup.findings, &file, false);

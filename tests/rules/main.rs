@@ -1,5 +1,7 @@
 //! The rule language from outside: conformance, findings, and the table held to the definition.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop anywhere")]
+
 mod corpus;
 mod examples;
 mod findings;

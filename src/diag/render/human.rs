@@ -25,21 +25,22 @@ pub fn headline(finding: &Finding, file: &SourceFile) -> String {
 /// All findings as text for a terminal, a blank line between two. Colours only if `color`.
 #[must_use]
 pub fn render(findings: &[Finding], file: &SourceFile, color: bool) -> String {
+    let source = Source::from(file.text());
     let drawn: Vec<_> = findings
         .iter()
-        .map(|finding| one(finding, file, color))
+        .map(|finding| one(finding, file, &source, color))
         .collect();
     drawn.join("\n")
 }
 
-fn one(finding: &Finding, file: &SourceFile, color: bool) -> String {
+fn one(finding: &Finding, file: &SourceFile, source: &Source<&str>, color: bool) -> String {
     let mut out = headline(finding, file);
     out.push('\n');
     for line in &finding.details {
         let _ = writeln!(out, "{line}");
     }
     if is_drawable(finding, file) {
-        out.push_str(&drawing(finding, file, color));
+        out.push_str(&drawing(finding, file, source, color));
     } else {
         out.push_str(&in_words(finding, file));
     }
@@ -89,7 +90,7 @@ fn in_words(finding: &Finding, file: &SourceFile) -> String {
 
 type Place<'a> = (&'a str, Range<usize>);
 
-fn drawing(finding: &Finding, file: &SourceFile, color: bool) -> String {
+fn drawing(finding: &Finding, file: &SourceFile, source: &Source<&str>, color: bool) -> String {
     let (kind, tint) = match finding.severity() {
         Severity::Error => (ReportKind::Error, Color::Red),
         Severity::Warning => (ReportKind::Warning, Color::Yellow),
@@ -115,9 +116,7 @@ fn drawing(finding: &Finding, file: &SourceFile, color: bool) -> String {
     }
     let mut out = Vec::new();
     // Writing to memory cannot fail; were the drawing to fail, the lines above it still say all.
-    let _ = report
-        .finish()
-        .write((file.name(), Source::from(file.text())), &mut out);
+    let _ = report.finish().write((file.name(), source), &mut out);
     let mut text = String::from_utf8_lossy(&out).into_owned();
     if !color {
         // ariadne pads its rows; nobody wants the spaces in a log.

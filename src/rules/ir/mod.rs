@@ -37,7 +37,7 @@ use super::syntax::quantity::Intervals;
 
 /// A rule, by its place in the file: counted from 0, disabled rules included.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct RuleId(pub u32);
+pub struct RuleId(pub(crate) u32);
 
 impl RuleId {
     /// The place in the file, counted from 0.

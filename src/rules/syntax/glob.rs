@@ -14,9 +14,9 @@ use crate::diag::Span;
 use grammar::{Grammar, Rule};
 
 /// How deep groups may nest.
-pub const MAX_NESTING: usize = 32;
+pub const MAX_NESTING: usize = 64;
 /// How many characters a pattern may have, in NFC.
-pub const MAX_LENGTH: usize = 4096;
+pub const MAX_LENGTH: usize = 8192;
 
 mod grammar {
     #![allow(

@@ -14,6 +14,7 @@ use crate::diag::suggest::nearest;
 use crate::diag::{Code, Finding, Sink, SourceFile, Span, quote};
 
 const SECTION_KEYS: [&str; 3] = ["homes", "lints", "auto_tag"];
+const CONDITIONS_IN_MATCH: &str = "conditions belong into match = { FIELD = VALUE, … }";
 const RULE_KEYS: [&str; 6] = ["name", "match", "when", "tags", "project", "enabled"];
 
 /// Reads the rules of a file. Mistakes go to `sink`; what can be read is returned.
@@ -53,7 +54,7 @@ fn span_of(value: Value<'_>) -> Span {
 struct Reader<'f> {
     file: &'f SourceFile,
     sink: &'f mut Sink,
-    /// Where the TOML is broken; what is missing near these places was perhaps written.
+    /// The lines where the TOML is broken, sorted; what is missing there was perhaps written.
     broken: Vec<usize>,
     rules: RuleFile,
 }
@@ -64,33 +65,24 @@ impl Reader<'_> {
         let mut places: Vec<_> = errors
             .iter()
             .map(|error| {
-                (
-                    Span::from(error.span().unwrap_or_default()),
-                    error.message(),
-                )
+                let span = Span::from(error.span().unwrap_or_default());
+                (self.file.line(span.start), span, error.message())
             })
             .collect();
         places.sort();
-        self.broken = places.iter().map(|(span, _)| span.start).collect();
-        let mut lines = BTreeSet::new();
-        for (span, message) in &places {
-            let line = self.file.line(span.start);
-            if !lines.insert(line) {
-                continue;
-            }
-            let same_line: Vec<_> = places
+        for line in places.chunk_by(|(a, ..), (b, ..)| a == b) {
+            let stray = line
                 .iter()
-                .filter(|(at, _)| self.file.line(at.start) == line)
-                .collect();
-            let stray = same_line
-                .iter()
-                .find_map(|(at, text)| self.stray_equals(*at, text));
-            let finding = match stray {
-                Some(at) => syntax_error(at, "unexpected character '=' in bare key"),
-                None => syntax_error(*span, message),
-            };
-            self.sink.push(finding);
+                .find_map(|(_, span, text)| self.stray_equals(*span, text));
+            let first = line.first().map(|(_, span, text)| (*span, *text));
+            let stray = stray.map(|span| (span, "unexpected character '=' in bare key"));
+            self.sink.extend(
+                stray
+                    .or(first)
+                    .map(|(span, message)| syntax_error(span, message)),
+            );
         }
+        self.broken = places.into_iter().map(|(line, ..)| line).collect();
     }
 
     /// The place of an `=` that stands where a key or value should: what the parser calls an
@@ -107,9 +99,11 @@ impl Reader<'_> {
         (stray && rest.starts_with('=')).then(|| Span::new(span.start, span.start + 1))
     }
 
-    fn on_broken_line(&self, span: Span) -> bool {
-        let line = self.file.line(span.start);
-        self.broken.iter().any(|at| self.file.line(*at) == line)
+    /// Whether the TOML is broken between two places.
+    fn is_broken(&self, span: Span) -> bool {
+        let (first, last) = (self.file.line(span.start), self.file.line(span.end));
+        let next = self.broken.partition_point(|line| *line < first);
+        self.broken.get(next).is_some_and(|line| *line <= last)
     }
 
     /// The values that the parser made up while recovering stand nowhere.
@@ -159,7 +153,13 @@ impl Reader<'_> {
                 // The settings of checks that are not run yet: allowed, so that a file which
                 // has them stays valid.
                 "lints" => {}
-                _ => self.unknown_key(name, span, "[rules]", &SECTION_KEYS),
+                _ => self.unknown_key(
+                    name,
+                    span,
+                    "[rules]",
+                    &SECTION_KEYS,
+                    "rules are [[rules.auto_tag]] tables",
+                ),
             }
         }
     }
@@ -187,7 +187,12 @@ impl Reader<'_> {
         };
         let starts: Vec<_> = list.iter().map(|value| value.span().start).collect();
         for (index, value) in list.iter().enumerate() {
-            let end = starts.get(index + 1).copied().unwrap_or(usize::MAX);
+            let end = starts
+                .get(index + 1)
+                .copied()
+                .unwrap_or(self.file.text().len());
+            // The next header's own line belongs to the next rule.
+            let end = end.saturating_sub(1).max(value.span().start);
             match value.get_ref() {
                 DeValue::Table(table) => self.rule(table, span_of(value), end),
                 _ => self.wrong_type(value, "a rule", "a table"),
@@ -207,19 +212,15 @@ impl Reader<'_> {
         let mut seen = BTreeSet::new();
         for (key, span, value) in entries(table) {
             seen.insert(key);
-            if self.on_broken_line(span) && !RULE_KEYS.contains(&key) {
+            if !RULE_KEYS.contains(&key) && self.is_broken(span) {
                 // Not a key that anyone meant, and said already.
             } else if !RULE_KEYS.contains(&key) {
-                self.unknown_key(key, span, "rule", &RULE_KEYS);
+                self.unknown_key(key, span, "rule", &RULE_KEYS, CONDITIONS_IN_MATCH);
             } else if !self.made_up(value) {
                 self.rule_key(&mut rule, key, span, value);
             }
         }
-        let broken = self
-            .broken
-            .iter()
-            .any(|at| (header.start..end).contains(at));
-        if !broken {
+        if !self.is_broken(Span::new(header.start, end)) {
             self.missing(&seen, header);
         }
         self.rules.rules.push(rule);
@@ -294,7 +295,7 @@ impl Reader<'_> {
         }
     }
 
-    fn unknown_key(&mut self, key: &str, span: Span, place: &str, known: &[&str]) {
+    fn unknown_key(&mut self, key: &str, span: Span, place: &str, known: &[&str], help: &str) {
         let headline = format!("unknown key {} in {place}", quote(key));
         let mut finding = Finding::new(Code::UnknownKey, span, headline)
             .detail(format!("Valid keys: {}", known.join(", ")));
@@ -303,6 +304,8 @@ impl Reader<'_> {
                 .detail(format!("Did you mean: {meant}?"))
                 .label(format!("did you mean '{meant}'?"))
                 .edit(span, meant);
+        } else {
+            finding = finding.label("not known here").help(help);
         }
         self.sink.push(finding);
     }

@@ -133,6 +133,38 @@ impl Table {
         self.gates.len()
     }
 
+    /// Bytes that the table occupies, itself included.
+    #[must_use]
+    pub fn memory_usage(&self) -> usize {
+        let texts: usize = self
+            .texts
+            .iter()
+            .map(|(_, table)| table.memory_usage())
+            .sum();
+        let numbers: usize = self
+            .numbers
+            .iter()
+            .map(|(_, table)| table.memory_usage())
+            .sum();
+        let lists = self
+            .weekdays
+            .iter()
+            .map(|atoms| size_of_val(atoms.as_slice()));
+        let parents = self
+            .parents
+            .iter()
+            .map(|opens| size_of_val(opens.as_slice()));
+        size_of::<Self>()
+            + texts
+            + numbers
+            + lists.sum::<usize>()
+            + parents.sum::<usize>()
+            + size_of_val(self.texts.as_slice())
+            + size_of_val(self.numbers.as_slice())
+            + size_of_val(self.parents.as_slice())
+            + size_of_val(self.gates.as_slice())
+    }
+
     /// Fresh caches for [`Table::texts`], in its order.
     #[must_use]
     pub fn caches(&self) -> Vec<TextCache> {

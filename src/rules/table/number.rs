@@ -16,6 +16,12 @@ impl NumberTable {
         Self { ranges }
     }
 
+    /// Bytes on the heap.
+    #[must_use]
+    pub fn memory_usage(&self) -> usize {
+        size_of_val(self.ranges.as_slice())
+    }
+
     /// The tests that `value` passes. Binary search finds those that begin early enough; each of
     /// these is looked at.
     pub fn passed(&self, value: i64) -> impl Iterator<Item = AtomId> {

@@ -33,6 +33,22 @@ impl Affixes {
         Self { end, by_length }
     }
 
+    /// Bytes on the heap.
+    pub(super) fn memory_usage(&self) -> usize {
+        let same_length = |affixes: &HashMap<Box<[u8]>, Vec<AtomId>>| {
+            let slots = affixes.capacity() * size_of::<(Box<[u8]>, Vec<AtomId>)>();
+            let entries = affixes.iter();
+            slots
+                + entries
+                    .map(|(affix, atoms)| affix.len() + size_of_val(atoms.as_slice()))
+                    .sum::<usize>()
+        };
+        self.by_length
+            .values()
+            .map(|affixes| size_of_val(affixes) + same_length(affixes))
+            .sum()
+    }
+
     pub(super) fn search(&self, value: &str, pass: &mut dyn FnMut(AtomId)) {
         // Bytes, not characters: an affix is whole characters, so bytes that equal it are too.
         let value = value.as_bytes();

@@ -30,6 +30,12 @@ impl Contains {
         Self { words, atoms }
     }
 
+    /// Bytes on the heap.
+    pub(super) fn memory_usage(&self) -> usize {
+        let words = self.words.as_ref().map_or(0, AhoCorasick::memory_usage);
+        words + size_of_val(self.atoms.as_slice())
+    }
+
     pub(super) fn search(&self, value: &str, pass: &mut dyn FnMut(AtomId)) {
         let Some(words) = &self.words else { return };
         for found in words.find_overlapping_iter(value) {

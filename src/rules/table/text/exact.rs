@@ -16,6 +16,16 @@ impl Exact {
         Self(map)
     }
 
+    /// Bytes on the heap.
+    pub(super) fn memory_usage(&self) -> usize {
+        let slots = self.0.capacity() * size_of::<(String, Vec<AtomId>)>();
+        let entries = self.0.iter();
+        slots
+            + entries
+                .map(|(word, atoms)| word.capacity() + size_of_val(atoms.as_slice()))
+                .sum::<usize>()
+    }
+
     pub(super) fn search(&self, value: &str, pass: &mut dyn FnMut(AtomId)) {
         for atom in self.0.get(value).into_iter().flatten() {
             pass(*atom);

@@ -51,6 +51,14 @@ impl General {
         }
     }
 
+    /// Bytes on the heap; states made by searches are in their caches and not counted.
+    pub(super) fn memory_usage(&self) -> usize {
+        let automaton = self.automaton.as_ref().map_or(0, |dfa| {
+            size_of::<DFA>() + dfa.memory_usage() + dfa.get_nfa().memory_usage()
+        });
+        automaton + size_of_val(self.atoms.as_slice())
+    }
+
     pub(super) fn cache(&self) -> GeneralCache {
         GeneralCache(
             self.automaton
@@ -123,7 +131,7 @@ pub fn hir(parts: &[Part]) -> Hir {
     sequence(parts, &mut 0)
 }
 
-/// The name of each group of [`hir`], from group 1 on.
+/// The name of each group of [`fn@hir`], from group 1 on.
 pub fn capture_names(parts: &[Part]) -> Vec<&str> {
     let mut names = Vec::new();
     for part in parts {

@@ -5,11 +5,11 @@
 //!
 //! | shape | example | place | a value costs |
 //! | --- | --- | --- | --- |
-//! | a word | `claude-code` | [`exact`] | one hash look-up |
-//! | a beginning | `~/work/acme/*` | [`affix`] | one look-up per length |
-//! | an end | `*-review` | [`affix`] | one look-up per length |
-//! | a word inside | `*acme*` | [`contains`] | one pass |
-//! | all else | `~/{a,b}/*.[ch]` | [`general`] | one pass of a lazy automaton |
+//! | a word | `claude-code` | `exact` | one hash look-up |
+//! | a beginning | `~/work/acme/*` | `affix` | one look-up per length |
+//! | an end | `*-review` | `affix` | one look-up per length |
+//! | a word inside | `*acme*` | `contains` | one pass |
+//! | all else | `~/{a,b}/*.[ch]` | `general` | one pass of a lazy automaton |
 //!
 //! INVARIANT (shape): each place decides its patterns completely; nothing is verified afterwards.
 
@@ -102,6 +102,16 @@ pub struct TextCache {
 }
 
 impl TextTable {
+    /// Bytes on the heap.
+    #[must_use]
+    pub fn memory_usage(&self) -> usize {
+        self.exact.memory_usage()
+            + self.prefixes.memory_usage()
+            + self.suffixes.memory_usage()
+            + self.contained.memory_usage()
+            + self.general.memory_usage()
+    }
+
     /// A fresh cache for this table.
     #[must_use]
     pub fn cache(&self) -> TextCache {
