@@ -123,7 +123,9 @@ fn read(input: impl BufRead, sender: &SyncSender<Batch>) {
         batch.lines += 1;
         bytes += usize::try_from(length).unwrap_or(usize::MAX).min(MAX_LINE);
         match line.map(understand) {
-            None => batch.bad.push((number, format!("longer than {} MiB", MAX_LINE >> 20))),
+            None => batch
+                .bad
+                .push((number, format!("longer than {} MiB", MAX_LINE >> 20))),
             Some(Ok(None)) => batch.blank += 1,
             Some(Ok(Some(event))) => batch.events.push(event),
             Some(Err(why)) => batch.bad.push((number, why)),
@@ -170,7 +172,12 @@ fn store_all(
             };
             in_transaction += batch.events.len();
             done.take(&batch);
-            for Understood { mut event, data, taken } in batch.events {
+            for Understood {
+                mut event,
+                data,
+                taken,
+            } in batch.events
+            {
                 if !taken {
                     locate(&mut event, &mut places);
                 }
@@ -183,7 +190,10 @@ fn store_all(
             if let Some(source) = batch.failure {
                 drop((inserter, places));
                 tx.commit().map_err(StoreError::from)?;
-                return Err(ImportError::Read { line: done.lines, source });
+                return Err(ImportError::Read {
+                    line: done.lines,
+                    source,
+                });
             }
         }
         drop((inserter, places));
@@ -208,7 +218,9 @@ fn locate(event: &mut Event, places: &mut PlaceCache<'_>) {
     if event.place.machine_id.is_some() || event.place.repo_root.is_some() {
         return;
     }
-    let Some(cwd) = event.place.cwd.take() else { return };
+    let Some(cwd) = event.place.cwd.take() else {
+        return;
+    };
     let found = places.past(Some(&cwd), None);
     let given = std::mem::take(&mut event.place);
     event.place = Place {

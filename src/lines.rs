@@ -66,4 +66,3 @@ impl<R: BufRead> Lines<R> {
         }
     }
 }
-

@@ -141,7 +141,10 @@ pub fn read_logs(
     let found = agents::discover(&logs.claude, &logs.codex);
     let mut done = LogsRead::default();
     done.unreadable.extend(
-        found.unreadable.iter().map(|(path, error)| (path.clone(), error.to_string())),
+        found
+            .unreadable
+            .iter()
+            .map(|(path, error)| (path.clone(), error.to_string())),
     );
     let mut states = store::agents::files(store.conn())?;
     let mut due = Vec::new();
@@ -175,7 +178,11 @@ pub fn read_logs(
                 places: &mut places,
                 subagents: &subagents,
             };
-            let mut seen = Known { conn: &tx, session: texts.id(&file.session_id)?, failed: None };
+            let mut seen = Known {
+                conn: &tx,
+                session: texts.id(&file.session_id)?,
+                failed: None,
+            };
             let mut failed = None;
             let mut sink = |event| {
                 in_transaction += 1;
@@ -224,9 +231,16 @@ impl LogsRead {
         for (reason, count) in report.skipped {
             *self.skipped.entry(reason).or_default() += count;
         }
-        let bad = report.first_bad.into_iter().map(|it| (path.to_owned(), it.line, it.why));
+        let bad = report
+            .first_bad
+            .into_iter()
+            .map(|it| (path.to_owned(), it.line, it.why));
         self.first_bad.extend(bad);
-        self.unreadable.extend(report.error.map(|error| (path.to_owned(), error.to_string())));
+        self.unreadable.extend(
+            report
+                .error
+                .map(|error| (path.to_owned(), error.to_string())),
+        );
         report.titles
     }
 }

@@ -22,21 +22,33 @@ use clap_complete::Shell;
         Times are shown and asked in local time (TZ). Exit status: 0 done; 1 failed, or findings \
         that fail a check; 2 wrong usage."
 )]
-pub struct Cli {
+pub(super) struct Cli {
     /// Config file instead of ~/.config/tt/config.toml
-    #[arg(long, global = true, env = "TT_CONFIG", value_name = "FILE", help_heading = "Global")]
-    pub config: Option<PathBuf>,
+    #[arg(
+        long,
+        global = true,
+        env = "TT_CONFIG",
+        value_name = "FILE",
+        help_heading = "Global"
+    )]
+    pub(super) config: Option<PathBuf>,
     /// Database file instead of ~/.local/share/tt/tt.db
-    #[arg(long, global = true, env = "TT_DB", value_name = "FILE", help_heading = "Global")]
-    pub db: Option<PathBuf>,
+    #[arg(
+        long,
+        global = true,
+        env = "TT_DB",
+        value_name = "FILE",
+        help_heading = "Global"
+    )]
+    pub(super) db: Option<PathBuf>,
     /// What to do
     #[command(subcommand)]
-    pub command: Command,
+    pub(super) command: Command,
 }
 
 /// All commands.
 #[derive(Subcommand, Debug)]
-pub enum Command {
+pub(super) enum Command {
     /// Time by tag, for a week, a day or any period
     #[command(after_help = "Examples:\n  tt report\n  tt report --last-week\n  \
         tt report --since 2025-01-20 --until 2025-01-27 --json\n\n\
@@ -65,15 +77,19 @@ pub enum Command {
     #[command(after_help = "Example:\n  tt rename a1b2c3d \"Auth service\"")]
     Rename(RenameArgs),
     /// Give events to a stream; inference does not take them away
-    #[command(after_help = "Example:\n  tt assign 80958e0c5a00f3a1 80958e0c5a10 a1b2c3d\n\n\
+    #[command(
+        after_help = "Example:\n  tt assign 80958e0c5a00f3a1 80958e0c5a10 a1b2c3d\n\n\
         Events are named by any unique prefix of their id (see tt events), the stream by a prefix \
-        of its id or by its name.")]
+        of its id or by its name."
+    )]
     Assign(AssignArgs),
     /// Run the rules again on streams they have run on already
-    #[command(after_help = "Examples:\n  tt recompute                      the rules, on every \
+    #[command(
+        after_help = "Examples:\n  tt recompute                      the rules, on every \
         stream\n  tt recompute --since 2025-01-20   on the streams from then on\n  \
         tt recompute --all                streams and times too, from the events\n\n\
-        Tags that you gave, and tags that you took off, stay as they are.")]
+        Tags that you gave, and tags that you took off, stay as they are."
+    )]
     Recompute(RecomputeArgs),
     /// Check the rules, and see what they match
     #[command(subcommand)]
@@ -113,134 +129,136 @@ pub enum Command {
 
 /// A period, and how to show it.
 #[derive(Args, Debug, Default)]
-pub struct ReportArgs {
+pub(super) struct ReportArgs {
     /// This week, from Monday (the default)
     #[arg(long, group = "period")]
-    pub week: bool,
+    pub(super) week: bool,
     /// The week before
     #[arg(long, group = "period")]
-    pub last_week: bool,
+    pub(super) last_week: bool,
     /// Today
     #[arg(long, group = "period")]
-    pub day: bool,
+    pub(super) day: bool,
     /// Yesterday
     #[arg(long, group = "period")]
-    pub last_day: bool,
+    pub(super) last_day: bool,
     /// From this time on: YYYY-MM-DD, YYYY-MM-DDTHH:MM:SS[Z], today, yesterday
     #[arg(long, value_name = "TIME", conflicts_with = "period")]
-    pub since: Option<String>,
+    pub(super) since: Option<String>,
     /// Up to this time; a date means its start
     #[arg(long, value_name = "TIME", conflicts_with = "period")]
-    pub until: Option<String>,
+    pub(super) until: Option<String>,
     /// As JSON
     #[arg(long)]
-    pub json: bool,
+    pub(super) json: bool,
 }
 
 /// Only `--json`.
 #[derive(Args, Debug)]
-pub struct JsonArg {
+pub(super) struct JsonArg {
     /// As JSON
     #[arg(long)]
-    pub json: bool,
+    pub(super) json: bool,
 }
 
 /// A range of time.
 #[derive(Args, Debug, Default)]
-pub struct RangeArgs {
+pub(super) struct RangeArgs {
     /// From this time on: YYYY-MM-DD, YYYY-MM-DDTHH:MM:SS[Z], today, yesterday
     #[arg(long, value_name = "TIME")]
-    pub since: Option<String>,
+    pub(super) since: Option<String>,
     /// Up to this time; a date means its start
     #[arg(long, value_name = "TIME")]
-    pub until: Option<String>,
+    pub(super) until: Option<String>,
 }
 
 /// Which streams to show.
 #[derive(Args, Debug)]
-pub struct StreamsArgs {
+pub(super) struct StreamsArgs {
     /// When
     #[command(flatten)]
-    pub range: RangeArgs,
+    pub(super) range: RangeArgs,
     /// Only streams without tags
     #[arg(long, conflicts_with = "tag")]
-    pub untagged: bool,
+    pub(super) untagged: bool,
     /// Only streams with this tag
     #[arg(long, value_name = "TAG")]
-    pub tag: Option<String>,
+    pub(super) tag: Option<String>,
     /// As JSON
     #[arg(long)]
-    pub json: bool,
+    pub(super) json: bool,
 }
 
 /// A stream and tags.
 #[derive(Args, Debug)]
-pub struct TagArgs {
+pub(super) struct TagArgs {
     /// Unique prefix of the stream's id, or its name
-    pub stream: String,
+    pub(super) stream: String,
     /// Tags
     #[arg(required = true, value_name = "TAG")]
-    pub tags: Vec<String>,
+    pub(super) tags: Vec<String>,
 }
 
 /// A stream and a name.
 #[derive(Args, Debug)]
-pub struct RenameArgs {
+pub(super) struct RenameArgs {
     /// Unique prefix of the stream's id, or its name
-    pub stream: String,
+    pub(super) stream: String,
     /// The new name; empty for the inferred one
-    pub name: String,
+    pub(super) name: String,
 }
 
 /// Events and a stream.
 #[derive(Args, Debug)]
-pub struct AssignArgs {
+pub(super) struct AssignArgs {
     /// Events, then the stream
     #[arg(required = true, num_args = 2.., value_names = ["EVENT", "STREAM"])]
-    pub events_and_stream: Vec<String>,
+    pub(super) events_and_stream: Vec<String>,
 }
 
 /// What to compute again.
 #[derive(Args, Debug)]
-pub struct RecomputeArgs {
+pub(super) struct RecomputeArgs {
     /// Infer all streams and times from the events again, then run the rules
     #[arg(long, conflicts_with_all = ["since", "until"])]
-    pub all: bool,
+    pub(super) all: bool,
     /// Only streams in this range
     #[command(flatten)]
-    pub range: RangeArgs,
+    pub(super) range: RangeArgs,
 }
 
 /// `tt rules`
 #[derive(Subcommand, Debug)]
-pub enum RulesCommand {
+pub(super) enum RulesCommand {
     /// Check the rule file; or see what it does to streams
-    #[command(after_help = "Examples:\n  tt rules check\n  tt rules check rules.toml\n  \
+    #[command(
+        after_help = "Examples:\n  tt rules check\n  tt rules check rules.toml\n  \
         tt rules check --stream a1b2c3d\n  tt rules check --dry-run\n\n\
-        Exit status: 0 without errors, 1 with errors.")]
+        Exit status: 0 without errors, 1 with errors."
+    )]
     Check(CheckArgs),
 }
 
 /// `tt rules check`
 #[derive(Args, Debug)]
-pub struct CheckArgs {
+pub(super) struct CheckArgs {
     /// Rule files to check instead of the config
     #[arg(value_name = "FILE", conflicts_with_all = ["stream", "dry_run"])]
-    pub files: Vec<PathBuf>,
+    pub(super) files: Vec<PathBuf>,
     /// Which rule matches this stream, and what it would give
     #[arg(long, value_name = "ID", conflicts_with = "dry_run")]
-    pub stream: Option<String>,
+    pub(super) stream: Option<String>,
     /// What the rules would do to streams without rule-applied tags
     #[arg(long)]
-    pub dry_run: bool,
+    pub(super) dry_run: bool,
     /// How to write what was found
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub format: Format,
+    pub(super) format: Format,
 }
 
 /// How to write findings.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Format {
+pub(super) enum Format {
     /// For people
     #[default]
     Text,
@@ -250,7 +268,7 @@ pub enum Format {
 
 /// `tt ingest`
 #[derive(Subcommand, Debug)]
-pub enum IngestCommand {
+pub(super) enum IngestCommand {
     /// A tmux pane got the focus (called by the tmux hook)
     PaneFocus {
         /// Its id, such as %3
@@ -294,8 +312,10 @@ pub enum IngestCommand {
         idle_duration_ms: u64,
     },
     /// A commit was made (call it in .git/hooks/post-commit)
-    #[command(after_help = "In .git/hooks/post-commit:\n  tt ingest git-commit 2>/dev/null || true\n\n\
-        Without options, commit and subject are read from the repository's HEAD.")]
+    #[command(
+        after_help = "In .git/hooks/post-commit:\n  tt ingest git-commit 2>/dev/null || true\n\n\
+        Without options, commit and subject are read from the repository's HEAD."
+    )]
     GitCommit {
         /// The repository's directory, else the current one
         #[arg(long)]
@@ -315,8 +335,10 @@ pub enum IngestCommand {
         text: Vec<String>,
     },
     /// New lines in the logs of Claude Code and Codex (other commands do this too)
-    #[command(after_help = "Logs are looked for in CLAUDE_CONFIG_DIR (else ~/.claude) and \
-        CODEX_HOME (else ~/.codex).\nOf prompts only the length is taken, never the text.")]
+    #[command(
+        after_help = "Logs are looked for in CLAUDE_CONFIG_DIR (else ~/.claude) and \
+        CODEX_HOME (else ~/.codex).\nOf prompts only the length is taken, never the text."
+    )]
     Agents {
         /// Account for every line
         #[arg(long, short)]
@@ -329,7 +351,7 @@ pub enum IngestCommand {
 
 /// What happened to a tmux session.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SessionAction {
+pub(super) enum SessionAction {
     /// It was created
     Created,
     /// It was closed
@@ -338,7 +360,7 @@ pub enum SessionAction {
 
 /// Whether the person is there.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub enum AfkStatus {
+pub(super) enum AfkStatus {
     /// Away
     Idle,
     /// There
@@ -347,15 +369,15 @@ pub enum AfkStatus {
 
 /// What to import.
 #[derive(Args, Debug)]
-pub struct ImportArgs {
+pub(super) struct ImportArgs {
     /// Files; - or none for stdin
-    pub files: Vec<PathBuf>,
+    pub(super) files: Vec<PathBuf>,
 }
 
 /// What to set up.
 #[derive(Args, Debug)]
-pub struct InitArgs {
+pub(super) struct InitArgs {
     /// Add the hooks to the tmux config
     #[arg(long)]
-    pub install: bool,
+    pub(super) install: bool,
 }

@@ -14,24 +14,24 @@ use crate::time::Timestamp;
 
 /// What commands know of the world.
 #[derive(Debug)]
-pub struct Env {
+pub(super) struct Env {
     variables: HashMap<OsString, OsString>,
     /// The present.
-    pub now: Timestamp,
+    pub(super) now: Timestamp,
     /// Local time.
-    pub zone: Zone,
+    pub(super) zone: Zone,
     /// What is odd about the environment, to be told once.
-    pub warnings: Vec<String>,
+    pub(super) warnings: Vec<String>,
     /// Whether stdout is a terminal.
-    pub out_is_terminal: bool,
+    pub(super) out_is_terminal: bool,
     /// Whether stderr is a terminal.
-    pub err_is_terminal: bool,
+    pub(super) err_is_terminal: bool,
 }
 
 impl Env {
     /// Reads the process's environment.
     #[must_use]
-    pub fn of_process() -> Self {
+    pub(super) fn of_process() -> Self {
         let variables: HashMap<_, _> = std::env::vars_os().collect();
         let text = |name: &str| variables.get(name.as_ref() as &std::ffi::OsStr)?.to_str();
         let mut warnings = Vec::new();
@@ -46,7 +46,9 @@ impl Env {
             now
         });
         Self {
-            now: set.flatten().unwrap_or(Timestamp::from_millis(clock.millis())),
+            now: set
+                .flatten()
+                .unwrap_or(Timestamp::from_millis(clock.millis())),
             zone,
             warnings,
             out_is_terminal: std::io::stdout().is_terminal(),
@@ -55,39 +57,66 @@ impl Env {
         }
     }
 
+    /// The world of the demo: Sami's home and clock, the terminal of `real`, and no logs but those
+    /// in `folder`.
+    #[must_use]
+    pub(super) fn of_demo(real: &Self, folder: &Path) -> Self {
+        let kept = ["COLUMNS", "NO_COLOR", "TERM"]
+            .into_iter()
+            .filter_map(|name| {
+                let value = real.variables.get(name.as_ref() as &std::ffi::OsStr)?;
+                Some((OsString::from(name), value.clone()))
+            });
+        let logs = ["CLAUDE_CONFIG_DIR", "CODEX_HOME"].map(|name| (name.into(), folder.into()));
+        Self {
+            variables: kept
+                .chain([("HOME".into(), "/home/sami".into())])
+                .chain(logs)
+                .collect(),
+            now: Timestamp::parse("2025-01-29T18:00:00Z").unwrap_or(real.now),
+            zone: Zone::UTC,
+            warnings: Vec::new(),
+            out_is_terminal: real.out_is_terminal,
+            err_is_terminal: real.err_is_terminal,
+        }
+    }
+
     /// A variable that is set and not empty.
     #[must_use]
-    pub fn path(&self, name: &str) -> Option<PathBuf> {
+    pub(super) fn path(&self, name: &str) -> Option<PathBuf> {
         let value = self.variables.get(name.as_ref() as &std::ffi::OsStr)?;
         (!value.is_empty()).then(|| PathBuf::from(value))
     }
 
     /// A variable that is set, not empty, and text.
     #[must_use]
-    pub fn text(&self, name: &str) -> Option<&str> {
-        let value = self.variables.get(name.as_ref() as &std::ffi::OsStr)?.to_str()?;
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        let value = self
+            .variables
+            .get(name.as_ref() as &std::ffi::OsStr)?
+            .to_str()?;
         (!value.is_empty()).then_some(value)
     }
 
     /// `$HOME`, absolute and without a trailing slash.
     #[must_use]
-    pub fn home(&self) -> Option<String> {
+    pub(super) fn home(&self) -> Option<String> {
         let home = self.text("HOME")?;
         let trimmed = home.trim_end_matches('/');
-        Path::new(home).is_absolute().then(|| {
-            crate::event::nfc(if trimmed.is_empty() { "/" } else { trimmed })
-        })
+        Path::new(home)
+            .is_absolute()
+            .then(|| crate::event::nfc(if trimmed.is_empty() { "/" } else { trimmed }))
     }
 
     /// `$HOME` as a path, else the root of the file system, where nothing of the person's is.
     #[must_use]
-    pub fn home_path(&self) -> PathBuf {
+    pub(super) fn home_path(&self) -> PathBuf {
         self.path("HOME").unwrap_or_else(|| PathBuf::from("/"))
     }
 
     /// A base directory: `$variable`, else `$HOME/fallback`.
     #[must_use]
-    pub fn base(&self, variable: &str, fallback: &str) -> PathBuf {
+    pub(super) fn base(&self, variable: &str, fallback: &str) -> PathBuf {
         self.path(variable)
             .filter(|path| path.is_absolute())
             .unwrap_or_else(|| self.home_path().join(fallback))
@@ -95,8 +124,11 @@ impl Env {
 
     /// A path as people write it, with `~` for the home directory.
     #[must_use]
-    pub fn shown(&self, path: &Path) -> String {
-        match self.path("HOME").and_then(|home| path.strip_prefix(home).ok().map(Path::to_owned)) {
+    pub(super) fn shown(&self, path: &Path) -> String {
+        match self
+            .path("HOME")
+            .and_then(|home| path.strip_prefix(home).ok().map(Path::to_owned))
+        {
             Some(rest) if rest.as_os_str().is_empty() => "~".to_owned(),
             Some(rest) => format!("~/{}", rest.display()),
             None => path.display().to_string(),
@@ -105,14 +137,16 @@ impl Env {
 
     /// Whether to use colour on a stream that is (or is not) a terminal.
     #[must_use]
-    pub fn colour(&self, terminal: bool) -> bool {
+    pub(super) fn colour(&self, terminal: bool) -> bool {
         terminal && self.text("NO_COLOR").is_none() && self.text("TERM") != Some("dumb")
     }
 
     /// Columns of the terminal; 100 where there is none.
     #[must_use]
-    pub fn width(&self) -> usize {
-        let asked = self.text("COLUMNS").and_then(|columns| columns.parse().ok());
+    pub(super) fn width(&self) -> usize {
+        let asked = self
+            .text("COLUMNS")
+            .and_then(|columns| columns.parse().ok());
         let terminal = || {
             let (width, _) = terminal_size::terminal_size_of(std::io::stdout())?;
             Some(usize::from(width.0))

@@ -11,7 +11,7 @@ use crate::store::StoreError;
 
 /// Why a command stopped.
 #[derive(Debug)]
-pub enum Failure {
+pub(super) enum Failure {
     /// It was called wrongly: exit status 2.
     Usage(String),
     /// It failed: exit status 1. What went wrong, where, and what to do.
@@ -25,12 +25,12 @@ pub enum Failure {
 }
 
 /// What commands return.
-pub type Outcome = Result<(), Failure>;
+pub(super) type Outcome = Result<(), Failure>;
 
 impl Failure {
     /// Shows it, and gives the exit status.
     #[must_use]
-    pub fn report(self) -> ExitCode {
+    pub(super) fn report(self) -> ExitCode {
         match self {
             Self::ClosedPipe => ExitCode::SUCCESS,
             Self::Found => ExitCode::from(1),
@@ -73,7 +73,9 @@ impl From<rusqlite::Error> for Failure {
 
 impl From<SpoolError> for Failure {
     fn from(error: SpoolError) -> Self {
-        Self::Failed(format!("{error}\n  Nothing was changed. Check the folder and free space."))
+        Self::Failed(format!(
+            "{error}\n  Nothing was changed. Check the folder and free space."
+        ))
     }
 }
 

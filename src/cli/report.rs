@@ -9,7 +9,8 @@ use super::app::{App, RunRules, short_id};
 use super::args::ReportArgs;
 use super::error::{Failure, Outcome};
 use crate::period::Period;
-use crate::report::{Look, Report, StreamTime, Unassigned, json, text};
+use crate::report::text::{self, Look};
+use crate::report::{Report, StreamTime, Unassigned, json};
 use crate::store::derived::{self, NO_STREAM, PERSON, StreamNum};
 use crate::store::tags;
 use crate::time::{Interval, Millis, union};
@@ -19,17 +20,29 @@ const WEEK: Millis = 7 * 24 * 3_600_000;
 
 /// The arguments of `tt week`.
 pub(super) fn this_week(json: bool) -> ReportArgs {
-    ReportArgs { week: true, json, ..ReportArgs::default() }
+    ReportArgs {
+        week: true,
+        json,
+        ..ReportArgs::default()
+    }
 }
 
 /// The arguments of `tt today`.
 pub(super) fn today(json: bool) -> ReportArgs {
-    ReportArgs { day: true, json, ..ReportArgs::default() }
+    ReportArgs {
+        day: true,
+        json,
+        ..ReportArgs::default()
+    }
 }
 
 /// The arguments of `tt yesterday`.
 pub(super) fn yesterday(json: bool) -> ReportArgs {
-    ReportArgs { last_day: true, json, ..ReportArgs::default() }
+    ReportArgs {
+        last_day: true,
+        json,
+        ..ReportArgs::default()
+    }
 }
 
 pub(super) fn run(app: &App, args: &ReportArgs, out: &mut dyn Write) -> Outcome {
@@ -53,7 +66,17 @@ pub(super) fn run(app: &App, args: &ReportArgs, out: &mut dyn Write) -> Outcome 
         writeln!(out, "{}", json::render(&report)?)?;
     } else {
         let colour = app.env.colour(app.env.out_is_terminal);
-        write!(out, "{}", text::render(&report, Look { width: app.env.width(), colour }))?;
+        write!(
+            out,
+            "{}",
+            text::render(
+                &report,
+                Look {
+                    width: app.env.width(),
+                    colour
+                }
+            )
+        )?;
     }
     Ok(())
 }
@@ -63,23 +86,41 @@ fn gather(conn: &Connection, range: Interval) -> Result<(Vec<StreamTime>, Unassi
     let mut times: BTreeMap<StreamNum, (Vec<Interval>, Vec<Interval>)> = BTreeMap::new();
     for entry in derived::entries_between(conn, range)? {
         let (direct, delegated) = times.entry(entry.stream).or_default();
-        if entry.actor == PERSON { direct } else { delegated }.push(entry.interval);
+        if entry.actor == PERSON {
+            direct
+        } else {
+            delegated
+        }
+        .push(entry.interval);
     }
     let (direct, delegated) = times.remove(&NO_STREAM).unwrap_or_default();
     let events = derived::unassigned_between(conn, range)?;
-    let unassigned = Unassigned { direct: union(direct), delegated: union(delegated), events };
+    let unassigned = Unassigned {
+        direct: union(direct),
+        delegated: union(delegated),
+        events,
+    };
     let labels = derived::labels_between(conn, range)?;
     let mut labels: HashMap<StreamNum, _> =
         labels.into_iter().map(|label| (label.num, label)).collect();
     let mut tags = tags::of_streams_since(conn, range.start.plus(-WEEK))?;
     let mut streams = Vec::with_capacity(times.len());
     for (num, (direct, delegated)) in times {
-        let Some(label) = labels.remove(&num) else { continue };
-        let tags: Vec<String> =
-            tags.remove(&num).unwrap_or_default().into_iter().map(|(tag, _)| tag).collect();
+        let Some(label) = labels.remove(&num) else {
+            continue;
+        };
+        let tags: Vec<String> = tags
+            .remove(&num)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(tag, _)| tag)
+            .collect();
         // Only untagged streams are shown one by one, with what to type to tag them.
-        let short_id =
-            if tags.is_empty() { short_id(conn, &label.id)? } else { label.id.clone() };
+        let short_id = if tags.is_empty() {
+            short_id(conn, &label.id)?
+        } else {
+            label.id.clone()
+        };
         streams.push(StreamTime {
             short_id,
             id: label.id,

@@ -44,21 +44,32 @@ pub(super) fn run(app: &App, args: &StreamsArgs, out: &mut dyn Write) -> Outcome
     let mut tags = tags::of_streams_since(&tx, range.start)?;
     let mut rows: Vec<Row> = derived::streams_between(&tx, range)?
         .into_iter()
-        .map(|stream| Row { tags: tags.remove(&stream.num).unwrap_or_default(), stream })
+        .map(|stream| Row {
+            tags: tags.remove(&stream.num).unwrap_or_default(),
+            stream,
+        })
         .filter(|row| !args.untagged || row.tags.is_empty())
         .filter(|row| {
-            args.tag.as_ref().is_none_or(|tag| row.tags.iter().any(|(has, _)| has == tag))
+            args.tag
+                .as_ref()
+                .is_none_or(|tag| row.tags.iter().any(|(has, _)| has == tag))
         })
         .collect();
     rows.sort_by(|a, b| (a.stream.first, &a.stream.id).cmp(&(b.stream.first, &b.stream.id)));
     let mut texts = Texts::new(&tx);
     if args.json {
-        let streams: Vec<Value> =
-            rows.iter().map(|row| in_json(row, &mut texts)).collect::<Result<_, _>>()?;
+        let streams: Vec<Value> = rows
+            .iter()
+            .map(|row| in_json(row, &mut texts))
+            .collect::<Result<_, _>>()?;
         return write_json(out, &json!({ "streams": streams }));
     }
     if rows.is_empty() {
-        writeln!(out, "No streams{}.", if args.untagged { " without tags" } else { "" })?;
+        writeln!(
+            out,
+            "No streams{}.",
+            if args.untagged { " without tags" } else { "" }
+        )?;
         return Ok(());
     }
     let mut table = Table::new(
@@ -75,23 +86,39 @@ pub(super) fn run(app: &App, args: &StreamsArgs, out: &mut dyn Write) -> Outcome
     );
     for row in &rows {
         let stream = &row.stream;
-        let tags: Vec<String> =
-            row.tags.iter().map(|(tag, source)| format!("{tag} ({})", source.as_str())).collect();
+        let tags: Vec<String> = row
+            .tags
+            .iter()
+            .map(|(tag, source)| format!("{tag} ({})", source.as_str()))
+            .collect();
         table.row(vec![
             short_id(&tx, &stream.id)?,
-            app.env.zone.local(stream.first).format("%Y-%m-%d %H:%M").to_string(),
+            app.env
+                .zone
+                .local(stream.first)
+                .format("%Y-%m-%d %H:%M")
+                .to_string(),
             stream.name.clone(),
             human(stream.direct_ms),
             human(stream.delegated_ms),
             tags.join(", "),
-            stream.rule.as_ref().map(derived::RuleRef::title).unwrap_or_default(),
+            stream
+                .rule
+                .as_ref()
+                .map(derived::RuleRef::title)
+                .unwrap_or_default(),
         ]);
     }
     write!(out, "{}", table.render(app.env.width()))?;
     let direct = rows.iter().map(|row| row.stream.direct_ms).sum();
     let delegated = rows.iter().map(|row| row.stream.delegated_ms).sum();
     let streams = count(rows.len() as u64, "stream");
-    writeln!(out, "\n{streams}: {} direct, {} delegated", human(direct), human(delegated))?;
+    writeln!(
+        out,
+        "\n{streams}: {} direct, {} delegated",
+        human(direct),
+        human(delegated)
+    )?;
     Ok(())
 }
 
@@ -107,7 +134,8 @@ fn in_json(row: &Row, texts: &mut Texts<'_>) -> Result<Value, Failure> {
     let stream = &row.stream;
     let facts = &stream.facts;
     let primary = |found: Vec<Rc<str>>| found.first().map(ToString::to_string);
-    let list = |found: Vec<Rc<str>>| -> Vec<String> { found.iter().map(ToString::to_string).collect() };
+    let list =
+        |found: Vec<Rc<str>>| -> Vec<String> { found.iter().map(ToString::to_string).collect() };
     let tags: Vec<Value> = row
         .tags
         .iter()

@@ -71,7 +71,9 @@ pub fn put_title(conn: &Connection, session: TextId, rank: u8, title: &str) -> R
 /// Those of SQLite.
 pub fn last_place(conn: &Connection, cwd: &str) -> Result<Option<Place>> {
     let texts = Texts::new(conn);
-    let Some(cwd) = texts.find(cwd)? else { return Ok(None) };
+    let Some(cwd) = texts.find(cwd)? else {
+        return Ok(None);
+    };
     let place: Option<i64> = conn
         .prepare_cached(
             "SELECT id FROM places WHERE cwd = ?1 AND repo_root <> 0 ORDER BY id DESC LIMIT 1",

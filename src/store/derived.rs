@@ -164,9 +164,16 @@ pub fn labels_between(conn: &Connection, range: Interval) -> Result<Vec<Label>> 
         .prepare_cached(
             "SELECT num, id, name FROM streams WHERE last_event_at >= ?1 AND first_event_at < ?2",
         )?
-        .query_map([range.start.plus(-7 * DAY).nanos(), range.end.nanos()], |row| {
-            Ok(Label { num: row.get(0)?, id: row.get(1)?, name: row.get(2)? })
-        })?
+        .query_map(
+            [range.start.plus(-7 * DAY).nanos(), range.end.nanos()],
+            |row| {
+                Ok(Label {
+                    num: row.get(0)?,
+                    id: row.get(1)?,
+                    name: row.get(2)?,
+                })
+            },
+        )?
         .collect::<rusqlite::Result<_>>()?)
 }
 

@@ -44,7 +44,9 @@ pub fn of_streams_since(
     let mut rows = statement.query([since.nanos()])?;
     while let Some(row) = rows.next()? {
         let source = Source::parse(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?);
-        out.entry(row.get(0)?).or_default().push((row.get(1)?, source));
+        out.entry(row.get(0)?)
+            .or_default()
+            .push((row.get(1)?, source));
     }
     Ok(out)
 }

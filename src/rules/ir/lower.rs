@@ -109,6 +109,7 @@ impl Lowerer<'_> {
         let info = RuleInfo {
             id,
             name: node.name.as_ref().map(|name| name.text.clone()),
+            tags: node.tags.iter().map(|tag| tag.text.clone()).collect(),
             line: self.file.line(place.start),
             enabled: node.enabled,
         };

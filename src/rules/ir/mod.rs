@@ -82,6 +82,8 @@ pub struct RuleInfo {
     pub id: RuleId,
     /// Its name, if it has one.
     pub name: Option<String>,
+    /// Its tags as they are written, captures not filled in.
+    pub tags: Vec<String>,
     /// Its line in the file, counted from 1: that of its condition, else of its header.
     pub line: usize,
     /// Whether it takes part.
