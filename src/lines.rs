@@ -66,3 +66,27 @@ impl<R: BufRead> Lines<R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_and_tails() {
+        let mut lines = Lines::new(
+            io::BufReader::with_capacity(3, &b"ab\n\nlonglong\ncd"[..]),
+            6,
+        );
+        let mut seen = Vec::new();
+        loop {
+            let (line, taken) = lines.next().unwrap();
+            seen.push((format!("{line:?}"), taken));
+            if line == Physical::End {
+                break;
+            }
+        }
+        let taken: Vec<u64> = seen.iter().map(|it| it.1).collect();
+        assert_eq!(taken, [3, 1, 9, 2, 0]);
+        assert!(seen[2].0.starts_with("TooLong") && seen[3].0.starts_with("Tail"));
+    }
+}

@@ -15,6 +15,7 @@
 //! gives, in whatever order and portions they arrived. Only ids tell of history.
 
 use std::borrow::Cow;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rusqlite::Connection;
@@ -194,20 +195,20 @@ impl Run<'_> {
     fn learn_sessions(&mut self, fresh: &[Sighting], rebuild: &mut Range) -> Result<()> {
         let mut known: BTreeMap<TextId, (Option<Session>, Session)> = BTreeMap::new();
         for event in fresh.iter().filter(|event| event.session != 0) {
-            if !known.contains_key(&event.session) {
-                let old = derived::session(self.conn, event.session)?;
-                let start = Session {
-                    begin: None,
-                    first: event.at,
-                    last: event.at,
-                };
-                known.insert(event.session, (old, old.unwrap_or(start)));
-            }
+            let (_, session) = match known.entry(event.session) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => {
+                    let old = derived::session(self.conn, event.session)?;
+                    let start = Session {
+                        begin: None,
+                        first: event.at,
+                        last: event.at,
+                    };
+                    unknown.insert((old, old.unwrap_or(start)))
+                }
+            };
             let has_cwd = self.resolver.texts.place_row(event.place)?.cwd != 0;
             let begin = has_cwd.then_some((event.at, event.tie, event.place));
-            let Some((_, session)) = known.get_mut(&event.session) else {
-                continue;
-            };
             session.first = session.first.min(event.at);
             session.last = session.last.max(event.at);
             session.begin = match (session.begin, begin) {
@@ -624,13 +625,13 @@ impl Run<'_> {
                 derived::set_unassigned(self.conn, event.seq, event.at, false)?;
             }
             let Some(num) = num else { continue };
-            if !grouped.drafts.contains_key(&num) {
-                let row = derived::streams(self.conn, &BTreeSet::from([num]))?.pop();
-                let Some(row) = row else { continue };
-                grouped.drafts.insert(num, Draft::of(row));
-            }
-            let Some(draft) = grouped.drafts.get_mut(&num) else {
-                continue;
+            let draft = match grouped.drafts.entry(num) {
+                Entry::Occupied(draft) => draft.into_mut(),
+                Entry::Vacant(unchanged) => {
+                    let row = derived::streams(self.conn, &BTreeSet::from([num]))?.pop();
+                    let Some(row) = row else { continue };
+                    unchanged.insert(Draft::of(row))
+                }
             };
             let place = self.resolver.texts.place_row(event.place)?;
             draft.counted.cover(event.at, event.at);

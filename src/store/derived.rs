@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::Result;
 use super::texts::{PlaceId, TextId};
-use super::{Result, StoreError};
 use crate::alloc::Span;
 use crate::infer::facts::Facts;
 use crate::time::{Interval, Millis, Timestamp};
@@ -828,7 +828,5 @@ pub fn short_id(conn: &Connection, id: &str, least: usize) -> Result<String> {
 /// # Errors
 /// Those of SQLite.
 pub fn count(conn: &Connection) -> Result<i64> {
-    Ok(conn
-        .query_row("SELECT count(*) FROM streams", [], |row| row.get(0))
-        .map_err(StoreError::from)?)
+    Ok(conn.query_row("SELECT count(*) FROM streams", [], |row| row.get(0))?)
 }
