@@ -91,11 +91,11 @@ pub enum EventId {
 impl EventId {
     /// The id of an observation: milliseconds since 1970 (48 bits, two's complement, the sign
     /// flipped so that bytes sort as time does) and 80 bits of BLAKE3 over source, type, instant
-    /// and canonical data. Place and branch are circumstances and not part of it.
+    /// and the canonical payload, in parts. Place and branch are circumstances and not part of it.
     #[must_use]
-    pub fn compute(source: &str, kind: &str, at: Timestamp, data: &str) -> Self {
+    pub fn compute(source: &str, kind: &str, at: Timestamp, payload: &[&str]) -> Self {
         let mut hasher = blake3::Hasher::new();
-        for part in [source, kind, data] {
+        for part in [source, kind].iter().chain(payload) {
             hasher.update(&(part.len() as u64).to_le_bytes());
             hasher.update(part.as_bytes());
         }
@@ -176,6 +176,31 @@ pub struct Event {
     pub data: Map<String, Value>,
 }
 
+/// An event as it was read from a line.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Record {
+    /// The event.
+    pub event: Event,
+    /// Its `data` as JSON.
+    pub data: String,
+    /// Whether the line brought an id, hence a `tt` took the event before.
+    pub taken: bool,
+}
+
+impl Record {
+    /// Reads one JSON line.
+    ///
+    /// # Errors
+    /// As [`Event::from_json`].
+    pub fn read(line: &str) -> Result<Self, BadRecord> {
+        match serde_json::from_str(line) {
+            Ok(Value::Object(object)) => Event::from_object(object),
+            Ok(_) => Err(BadRecord::NotAnObject),
+            Err(error) => Err(BadRecord::Json(error.to_string())),
+        }
+    }
+}
+
 /// Keys that the payload of a type shares with the envelope. They are kept once, in the envelope,
 /// and written in both places.
 fn lifted(kind: &str) -> &'static [&'static str] {
@@ -240,7 +265,7 @@ impl Event {
             data,
         };
         event.canonicalize();
-        event.id = event.computed_id();
+        event.id = event.computed_id(&event.data_json());
         event
     }
 
@@ -249,23 +274,10 @@ impl Event {
     /// # Errors
     /// Says what is missing or wrong; nothing of the record is used then.
     pub fn from_json(line: &str) -> Result<Self, BadRecord> {
-        Self::read(line).map(|(event, _)| event)
+        Record::read(line).map(|record| record.event)
     }
 
-    /// As [`from_json`](Self::from_json); says too whether the record brought an id, hence was
-    /// taken by a `tt` before.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn read(line: &str) -> Result<(Self, bool), BadRecord> {
-        match serde_json::from_str(line) {
-            Ok(Value::Object(object)) => Self::from_object(object),
-            Ok(_) => Err(BadRecord::NotAnObject),
-            Err(error) => Err(BadRecord::Json(error.to_string())),
-        }
-    }
-
-    fn from_object(mut object: Map<String, Value>) -> Result<(Self, bool), BadRecord> {
+    fn from_object(mut object: Map<String, Value>) -> Result<Record, BadRecord> {
         let id = match object.remove("id") {
             None | Some(Value::Null) => None,
             Some(Value::String(id)) if id.is_empty() => None,
@@ -319,9 +331,10 @@ impl Event {
             data,
         };
         event.canonicalize();
-        let brought = id.is_some();
-        event.id = id.unwrap_or_else(|| event.computed_id());
-        Ok((event, brought))
+        let data = event.data_json();
+        let taken = id.is_some();
+        event.id = id.unwrap_or_else(|| event.computed_id(&data));
+        Ok(Record { event, data, taken })
     }
 
     /// Brings keys to their one name and place, and paths to NFC.
@@ -365,14 +378,29 @@ impl Event {
         }
     }
 
-    fn computed_id(&self) -> EventId {
-        let data = if lifted(&self.kind).is_empty() {
-            serde_json::to_string(&self.data)
-        } else {
-            serde_json::to_string(&self.full_data())
-        };
-        // A map of JSON values always serializes.
-        EventId::compute(&self.source, &self.kind, self.at, &data.unwrap_or_default())
+    fn computed_id(&self, data: &str) -> EventId {
+        let mut payload = vec![data];
+        for &key in lifted(&self.kind) {
+            if let Some(value) = self.envelope(key) {
+                payload.extend([key, value]);
+            }
+        }
+        EventId::compute(&self.source, &self.kind, self.at, &payload)
+    }
+
+    /// `data` as JSON, keys in order. A map of JSON values always serializes.
+    #[must_use]
+    pub fn data_json(&self) -> String {
+        serde_json::to_string(&self.data).unwrap_or_default()
+    }
+
+    /// The envelope's value of a key that payloads share with it.
+    fn envelope(&self, key: &str) -> Option<&str> {
+        match key {
+            "cwd" => self.place.cwd.as_deref(),
+            "repo" => self.place.repo.as_deref(),
+            _ => self.session_id.as_deref(),
+        }
     }
 
     /// `data` with the keys it shares with the envelope.
@@ -380,14 +408,9 @@ impl Event {
     pub fn full_data(&self) -> Map<String, Value> {
         let mut data = self.data.clone();
         for &key in lifted(&self.kind) {
-            let value = match key {
-                "cwd" => &self.place.cwd,
-                "repo" => &self.place.repo,
-                _ => &self.session_id,
-            };
-            if let Some(value) = value {
+            if let Some(value) = self.envelope(key) {
                 data.entry(key)
-                    .or_insert_with(|| Value::String(value.clone()));
+                    .or_insert_with(|| Value::String(value.to_owned()));
             }
         }
         data
@@ -508,7 +531,7 @@ mod tests {
 
     #[test]
     fn ids_sort_as_time_does() {
-        let id = |at: &str| EventId::compute("s", "k", Timestamp::parse(at).unwrap(), "{}");
+        let id = |at: &str| EventId::compute("s", "k", Timestamp::parse(at).unwrap(), &["{}"]);
         let ids = [
             "1969-01-01T00:00:00Z",
             "1970-01-01T00:00:00Z",

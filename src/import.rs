@@ -9,7 +9,7 @@ use std::io::{self, BufRead};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use crate::collect::git::PlaceCache;
-use crate::event::{Event, Place};
+use crate::event::{Event, Place, Record};
 use crate::lines::{Lines, Physical};
 use crate::store::events::Inserter;
 use crate::store::{Store, StoreError, agents};
@@ -58,19 +58,10 @@ pub enum ImportError {
     Store(#[from] StoreError),
 }
 
-/// An event on a line.
-struct Understood {
-    event: Event,
-    /// `event.data` as JSON.
-    data: String,
-    /// Whether a `tt` took it before.
-    taken: bool,
-}
-
 /// What became of some lines.
 #[derive(Default)]
 struct Batch {
-    events: Vec<Understood>,
+    events: Vec<Record>,
     lines: u64,
     blank: u64,
     bad: Vec<(u64, String)>,
@@ -142,15 +133,13 @@ fn read(input: impl BufRead, sender: &SyncSender<Batch>) {
 }
 
 /// The event on a line, if it is not blank.
-fn understand(line: &[u8]) -> Result<Option<Understood>, String> {
+fn understand(line: &[u8]) -> Result<Option<Record>, String> {
     let text = std::str::from_utf8(line).map_err(|error| format!("not UTF-8: {error}"))?;
     let text = text.trim_start_matches('\u{feff}').trim();
     if text.is_empty() {
         return Ok(None);
     }
-    let (event, taken) = Event::read(text).map_err(|why| why.to_string())?;
-    let data = serde_json::to_string(&event.data).unwrap_or_default();
-    Ok(Some(Understood { event, data, taken }))
+    Record::read(text).map(Some).map_err(|why| why.to_string())
 }
 
 fn store_all(
@@ -172,7 +161,7 @@ fn store_all(
             };
             in_transaction += batch.events.len();
             done.take(&batch);
-            for Understood {
+            for Record {
                 mut event,
                 data,
                 taken,

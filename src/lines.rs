@@ -49,7 +49,7 @@ impl<R: BufRead> Lines<R> {
                     (Physical::Tail(&self.line), taken as u64)
                 });
             }
-            let newline = chunk.iter().position(|&byte| byte == b'\n');
+            let newline = memchr::memchr(b'\n', chunk);
             let part = chunk.get(..newline.unwrap_or(chunk.len())).unwrap_or(chunk);
             let room = self.line.len() == taken && taken + part.len() <= self.limit;
             if room {

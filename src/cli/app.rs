@@ -1,5 +1,6 @@
 //! What commands share: the config, the database, and bringing it up to date.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -346,4 +347,12 @@ impl App {
 /// A stream's id as it is shown.
 pub(super) fn short_id(conn: &Connection, id: &str) -> Result<String, Failure> {
     Ok(derived::short_id(conn, id, SHORTEST_ID)?)
+}
+
+/// Streams' ids as they are shown, by id.
+pub(super) fn short_ids(
+    conn: &Connection,
+    of: &[&str],
+) -> Result<HashMap<String, String>, Failure> {
+    Ok(derived::short_ids(conn, of, SHORTEST_ID)?)
 }

@@ -1,11 +1,11 @@
 //! `tt report`, `tt week`, `tt today`, `tt yesterday`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use rusqlite::Connection;
 
-use super::app::{App, RunRules, short_id};
+use super::app::{App, RunRules, short_ids};
 use super::args::ReportArgs;
 use super::error::{Failure, Outcome};
 use crate::period::Period;
@@ -100,27 +100,17 @@ fn gather(conn: &Connection, range: Interval) -> Result<(Vec<StreamTime>, Unassi
         delegated: union(delegated),
         events,
     };
-    let labels = derived::labels_between(conn, range)?;
-    let mut labels: HashMap<StreamNum, _> =
-        labels.into_iter().map(|label| (label.num, label)).collect();
+    let mut labels = derived::labels_between(conn, range)?;
+    labels.retain(|label| times.contains_key(&label.num));
+    let ids: Vec<&str> = labels.iter().map(|label| label.id.as_str()).collect();
+    let mut short_ids = short_ids(conn, &ids)?;
     let mut tags = tags::of_streams_since(conn, range.start.plus(-WEEK))?;
-    let mut streams = Vec::with_capacity(times.len());
-    for (num, (direct, delegated)) in times {
-        let Some(label) = labels.remove(&num) else {
-            continue;
-        };
-        let tags: Vec<String> = tags
-            .remove(&num)
-            .unwrap_or_default()
-            .into_iter()
-            .map(|(tag, _)| tag)
-            .collect();
-        // Only untagged streams are shown one by one, with what to type to tag them.
-        let short_id = if tags.is_empty() {
-            short_id(conn, &label.id)?
-        } else {
-            label.id.clone()
-        };
+    let mut streams = Vec::with_capacity(labels.len());
+    for label in labels {
+        let (direct, delegated) = times.remove(&label.num).unwrap_or_default();
+        let tags = tags.remove(&label.num).unwrap_or_default();
+        let tags = tags.into_iter().map(|(tag, _)| tag).collect();
+        let short_id = short_ids.remove(&label.id).unwrap_or_default();
         streams.push(StreamTime {
             short_id,
             id: label.id,

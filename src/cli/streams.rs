@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
-use super::app::{App, RunRules, short_id};
+use super::app::{App, RunRules, short_ids};
 use super::args::{RangeArgs, StreamsArgs};
 use super::error::{Failure, Outcome};
 use super::table::Table;
@@ -84,6 +84,8 @@ pub(super) fn run(app: &App, args: &StreamsArgs, out: &mut dyn Write) -> Outcome
         ],
         2,
     );
+    let ids: Vec<&str> = rows.iter().map(|row| row.stream.id.as_str()).collect();
+    let mut short_ids = short_ids(&tx, &ids)?;
     for row in &rows {
         let stream = &row.stream;
         let tags: Vec<String> = row
@@ -92,7 +94,7 @@ pub(super) fn run(app: &App, args: &StreamsArgs, out: &mut dyn Write) -> Outcome
             .map(|(tag, source)| format!("{tag} ({})", source.as_str()))
             .collect();
         table.row(vec![
-            short_id(&tx, &stream.id)?,
+            short_ids.remove(&stream.id).unwrap_or_default(),
             app.env
                 .zone
                 .local(stream.first)

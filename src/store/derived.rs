@@ -1,6 +1,6 @@
 //! What inference derives: streams, time entries, sessions. Written by [`crate::pipeline`] alone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -798,11 +798,11 @@ pub fn stream_by_id(conn: &Connection, id: &str) -> Result<Option<StreamRow>> {
     Ok(streams_where(conn, "id = ?1", [id])?.pop())
 }
 
-/// For each of `ids`, the length of its shortest prefix of at least `least` characters that no
-/// other stream's id has.
+/// The shortest prefix of a stream's id that no other stream's id has, of at least `least`
+/// characters.
 ///
 /// # Errors
-/// Those of SQLite. O(log streams) for each.
+/// Those of SQLite. O(log streams).
 pub fn short_id(conn: &Connection, id: &str, least: usize) -> Result<String> {
     let neighbour = |sql: &str| -> rusqlite::Result<Option<String>> {
         conn.prepare_cached(sql)?
@@ -811,16 +811,50 @@ pub fn short_id(conn: &Connection, id: &str, least: usize) -> Result<String> {
     };
     let before = neighbour("SELECT id FROM streams WHERE id < ?1 ORDER BY id DESC LIMIT 1")?;
     let after = neighbour("SELECT id FROM streams WHERE id > ?1 ORDER BY id LIMIT 1")?;
-    let shared = |other: &Option<String>| {
-        other.as_ref().map_or(0, |other| {
-            id.bytes()
-                .zip(other.bytes())
-                .take_while(|(a, b)| a == b)
-                .count()
-        })
+    Ok(distinct_prefix(id, [before.as_deref(), after.as_deref()], least).to_owned())
+}
+
+/// As [`short_id`] for many streams, by id.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn short_ids(conn: &Connection, of: &[&str], least: usize) -> Result<HashMap<String, String>> {
+    /// From so many on, one pass over all streams is faster than a look-up for each.
+    const MANY: usize = 1_000;
+    if of.len() < MANY {
+        let one = |id: &&str| Ok(((*id).to_owned(), short_id(conn, id, least)?));
+        return of.iter().map(one).collect();
+    }
+    let ids: Vec<String> = conn
+        .prepare_cached("SELECT id FROM streams ORDER BY id")?
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    let at = |i: Option<usize>| i.and_then(|i| ids.get(i)).map(String::as_str);
+    let shortened = ids.iter().enumerate().map(|(i, id)| {
+        let neighbours = [at(i.checked_sub(1)), at(i.checked_add(1))];
+        (
+            id.clone(),
+            distinct_prefix(id, neighbours, least).to_owned(),
+        )
+    });
+    Ok(shortened.collect())
+}
+
+/// The shortest prefix of `id` that its neighbours in the order of ids do not have.
+fn distinct_prefix<'i>(id: &'i str, neighbours: [Option<&str>; 2], least: usize) -> &'i str {
+    let shared = |other: &str| {
+        id.bytes()
+            .zip(other.bytes())
+            .take_while(|(a, b)| a == b)
+            .count()
     };
-    let length = (shared(&before).max(shared(&after)) + 1).max(least);
-    Ok(id.get(..length).unwrap_or(id).to_owned())
+    let length = neighbours
+        .into_iter()
+        .flatten()
+        .map(shared)
+        .max()
+        .map_or(0, |most| most + 1);
+    id.get(..length.max(least)).unwrap_or(id)
 }
 
 /// How many streams there are.

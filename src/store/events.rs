@@ -58,8 +58,7 @@ impl<'c> Inserter<'c> {
     /// # Errors
     /// Those of SQLite.
     pub fn insert(&mut self, event: &Event) -> Result<bool> {
-        let data = serde_json::to_string(&event.data).unwrap_or_default();
-        self.insert_with(event, &data)
+        self.insert_with(event, &event.data_json())
     }
 
     /// As [`insert`](Self::insert), with `event.data` as JSON.
