@@ -1,22 +1,19 @@
 //! `tt report`, `tt week`, `tt today`, `tt yesterday`.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::io::Write;
 
 use rusqlite::Connection;
 
-use super::app::{App, RunRules, short_ids};
+use super::app::{App, RunRules, short_id};
 use super::args::ReportArgs;
 use super::error::{Failure, Outcome};
 use crate::period::Period;
 use crate::report::text::{self, Look};
 use crate::report::{Report, StreamTime, Unassigned, json};
-use crate::store::derived::{self, NO_STREAM, PERSON, StreamNum};
+use crate::store::derived::{self, NO_STREAM, PERSON, StreamNum, TimeEntry};
 use crate::store::tags;
-use crate::time::{Interval, Millis, union};
-
-/// Time may lie after a stream's last event, but never by more than this.
-const WEEK: Millis = 7 * 24 * 3_600_000;
+use crate::time::{Interval, union};
 
 /// The arguments of `tt week`.
 pub(super) fn this_week(json: bool) -> ReportArgs {
@@ -61,7 +58,10 @@ pub(super) fn run(app: &App, args: &ReportArgs, out: &mut dyn Write) -> Outcome 
     let (mut store, _) = app.up_to_date(RunRules::Yes)?;
     let tx = store.read()?;
     let (streams, unassigned) = gather(&tx, period.interval)?;
-    let report = Report::build(period, now, &streams, &unassigned);
+    let mut report = Report::build(period, now, &streams, &unassigned);
+    for line in report.untagged.streams.iter_mut().take(text::UNTAGGED_SHOWN) {
+        line.short_id = short_id(&tx, &line.id)?;
+    }
     if args.json {
         writeln!(out, "{}", json::render(&report)?)?;
     } else {
@@ -83,42 +83,41 @@ pub(super) fn run(app: &App, args: &ReportArgs, out: &mut dyn Write) -> Outcome 
 
 /// The streams with time in `range`, and the time that no stream has.
 fn gather(conn: &Connection, range: Interval) -> Result<(Vec<StreamTime>, Unassigned), Failure> {
-    let mut times: BTreeMap<StreamNum, (Vec<Interval>, Vec<Interval>)> = BTreeMap::new();
-    for entry in derived::entries_between(conn, range)? {
-        let (direct, delegated) = times.entry(entry.stream).or_default();
-        if entry.actor == PERSON {
-            direct
-        } else {
-            delegated
-        }
-        .push(entry.interval);
-    }
-    let (direct, delegated) = times.remove(&NO_STREAM).unwrap_or_default();
+    let mut entries = derived::entries_between(conn, range)?;
+    entries.sort_unstable_by_key(|entry| (entry.stream, entry.interval));
+    let mut times: HashMap<StreamNum, [Vec<Interval>; 2]> = entries
+        .chunk_by(|a, b| a.stream == b.stream)
+        .filter_map(|of_stream| Some((of_stream.first()?.stream, timelines(of_stream))))
+        .collect();
+    let [direct, delegated] = times.remove(&NO_STREAM).unwrap_or_default();
     let events = derived::unassigned_between(conn, range)?;
-    let unassigned = Unassigned {
-        direct: union(direct),
-        delegated: union(delegated),
-        events,
-    };
+    let unassigned = Unassigned { direct, delegated, events };
+
     let mut labels = derived::labels_between(conn, range)?;
     labels.retain(|label| times.contains_key(&label.num));
     let ids: Vec<&str> = labels.iter().map(|label| label.id.as_str()).collect();
-    let mut short_ids = short_ids(conn, &ids)?;
-    let mut tags = tags::of_streams_since(conn, range.start.plus(-WEEK))?;
+    let mut tags = tags::of_streams(conn, &ids)?;
     let mut streams = Vec::with_capacity(labels.len());
     for label in labels {
-        let (direct, delegated) = times.remove(&label.num).unwrap_or_default();
-        let tags = tags.remove(&label.num).unwrap_or_default();
+        let [direct, delegated] = times.remove(&label.num).unwrap_or_default();
+        let tags = tags.remove(&label.id).unwrap_or_default();
         let tags = tags.into_iter().map(|(tag, _)| tag).collect();
-        let short_id = short_ids.remove(&label.id).unwrap_or_default();
         streams.push(StreamTime {
-            short_id,
             id: label.id,
             name: label.name,
             tags,
-            direct: union(direct),
-            delegated: union(delegated),
+            direct,
+            delegated,
         });
     }
     Ok((streams, unassigned))
+}
+
+/// When the person, and when agents worked for a stream.
+fn timelines(entries: &[TimeEntry]) -> [Vec<Interval>; 2] {
+    let of = |direct: bool| {
+        let of_actor = entries.iter().filter(|entry| (entry.actor == PERSON) == direct);
+        union(of_actor.map(|entry| entry.interval).collect())
+    };
+    [of(true), of(false)]
 }

@@ -41,11 +41,13 @@ pub(super) fn run(app: &App, args: &StreamsArgs, out: &mut dyn Write) -> Outcome
     let range = range(app, &args.range)?;
     let (mut store, _) = app.up_to_date(RunRules::Yes)?;
     let tx = store.read()?;
-    let mut tags = tags::of_streams_since(&tx, range.start)?;
-    let mut rows: Vec<Row> = derived::streams_between(&tx, range)?
+    let found = derived::streams_between(&tx, range)?;
+    let ids: Vec<&str> = found.iter().map(|stream| stream.id.as_str()).collect();
+    let mut tags = tags::of_streams(&tx, &ids)?;
+    let mut rows: Vec<Row> = found
         .into_iter()
         .map(|stream| Row {
-            tags: tags.remove(&stream.num).unwrap_or_default(),
+            tags: tags.remove(&stream.id).unwrap_or_default(),
             stream,
         })
         .filter(|row| !args.untagged || row.tags.is_empty())

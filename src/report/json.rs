@@ -168,7 +168,6 @@ mod tests {
         };
         let streams = [StreamTime {
             id: "a1b2c3d4".to_owned(),
-            short_id: "a1b2c3d".to_owned(),
             name: "web\u{1b}app".to_owned(),
             tags: vec!["acme".to_owned()],
             direct: vec![hour(9)],

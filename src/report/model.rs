@@ -11,8 +11,6 @@ use crate::time::{Interval, Millis, Timestamp, total, union};
 pub struct StreamTime {
     /// Its id.
     pub id: String,
-    /// The shortest prefix of the id that is unique, to be typed.
-    pub short_id: String,
     /// Its name.
     pub name: String,
     /// Its tags, in any order.
@@ -88,7 +86,8 @@ fn cut(border: Interval, all: &[Interval]) -> impl Iterator<Item = Interval> {
 pub struct StreamLine {
     /// Its id.
     pub id: String,
-    /// The prefix of the id to type.
+    /// The id as people type it: the whole one, until somebody puts in a shorter one that is
+    /// unique.
     pub short_id: String,
     /// Its name.
     pub name: String,
@@ -174,7 +173,7 @@ impl Report {
             clock.extend(cut(border, &stream.delegated));
             let line = StreamLine {
                 id: stream.id.clone(),
-                short_id: stream.short_id.clone(),
+                short_id: stream.id.clone(),
                 name: stream.name.clone(),
                 spent,
             };
@@ -264,7 +263,6 @@ mod tests {
     fn stream(id: &str, tags: &[&str], direct: &[Interval], delegated: &[Interval]) -> StreamTime {
         StreamTime {
             id: id.to_owned(),
-            short_id: id.to_owned(),
             name: id.to_owned(),
             tags: tags.iter().map(|&tag| tag.to_owned()).collect(),
             direct: direct.to_vec(),

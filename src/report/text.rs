@@ -33,8 +33,8 @@ const WITH_KINDS: usize = 50;
 const WIDEST: usize = 100;
 /// Narrower than this nothing can be aligned.
 const NARROWEST: usize = 24;
-/// Untagged streams shown one by one.
-const MOST_STREAMS: usize = 10;
+/// No more untagged streams than this are shown one by one.
+pub const UNTAGGED_SHOWN: usize = 11;
 /// Tracked time from which shares of it say something.
 const SHARES_FROM: Millis = 30 * 60_000;
 
@@ -94,10 +94,10 @@ fn rows(report: &Report) -> Vec<Row> {
         return rows;
     }
     rows.push(Row::tag("(untagged)", report.untagged.spent));
-    // One line to say that there is one more would be a line wasted.
+    // A line to say that there are more takes the place of the last one.
     let shown = match streams.len() {
-        len if len <= MOST_STREAMS + 1 => len,
-        _ => MOST_STREAMS,
+        len if len <= UNTAGGED_SHOWN => len,
+        _ => UNTAGGED_SHOWN - 1,
     };
     let (first, rest) = streams.split_at(shown);
     rows.extend(first.iter().map(Row::stream));
@@ -459,10 +459,9 @@ mod tests {
     fn stream(name: &str, tags: &[&str], start: i64, direct: i64, delegated: i64) -> StreamTime {
         let start = week().interval.start.plus(start * 60_000);
         let minutes = |length: i64| vec![Interval::new(start, start.plus(length * 60_000))];
-        let id = blake3::hash(name.as_bytes()).to_hex().to_string();
+        let id = blake3::hash(name.as_bytes()).to_hex();
         StreamTime {
-            short_id: id[..7].to_owned(),
-            id,
+            id: id[..7].to_owned(),
             name: name.to_owned(),
             tags: tags.iter().map(|&tag| tag.to_owned()).collect(),
             direct: minutes(direct),

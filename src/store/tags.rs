@@ -1,13 +1,11 @@
 //! Tags of streams in the database. Who may set what is decided in [`crate::tags`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 
 use super::Result;
-use super::derived::StreamNum;
 use crate::tags::{Change, Source, Tagged};
-use crate::time::Timestamp;
 
 /// The tags of a stream, and those that a person took off it.
 ///
@@ -28,27 +26,50 @@ pub fn of_stream(conn: &Connection, id: &str) -> Result<Tagged> {
     Ok(Tagged { tags, removed })
 }
 
-/// The tags of all streams with an event from `since` on.
+/// The tags of the streams `ids`, by id; streams without tags are left out.
 ///
 /// # Errors
 /// Those of SQLite.
-pub fn of_streams_since(
+pub fn of_streams(
     conn: &Connection,
-    since: Timestamp,
-) -> Result<BTreeMap<StreamNum, Vec<(String, Source)>>> {
-    let mut out: BTreeMap<StreamNum, Vec<_>> = BTreeMap::new();
-    let mut statement = conn.prepare_cached(
-        "SELECT num, tag, assignment_source FROM streams CROSS JOIN stream_tags ON stream_id = id
-         WHERE last_event_at >= ?1",
+    ids: &[&str],
+) -> Result<HashMap<String, Vec<(String, Source)>>> {
+    /// From so many on, one pass over all tags is faster than a look-up for each stream.
+    const MANY: usize = 5_000;
+    let mut out: HashMap<String, Vec<_>> = HashMap::new();
+    if ids.len() >= MANY {
+        let mut all = conn.prepare_cached(
+            "SELECT stream_id, tag, assignment_source FROM stream_tags ORDER BY stream_id, tag",
+        )?;
+        let mut rows = all.query([])?;
+        while let Some(row) = rows.next()? {
+            let id = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+            let tag = (row.get(1)?, source(row, 2)?);
+            match out.get_mut(id) {
+                Some(tags) => tags.push(tag),
+                None => {
+                    out.insert(id.to_owned(), vec![tag]);
+                }
+            }
+        }
+        return Ok(out);
+    }
+    let mut of_one = conn.prepare_cached(
+        "SELECT tag, assignment_source FROM stream_tags WHERE stream_id = ?1 ORDER BY tag",
     )?;
-    let mut rows = statement.query([since.nanos()])?;
-    while let Some(row) = rows.next()? {
-        let source = Source::parse(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?);
-        out.entry(row.get(0)?)
-            .or_default()
-            .push((row.get(1)?, source));
+    for &id in ids {
+        let tags = of_one
+            .query_map([id], |row| Ok((row.get(0)?, source(row, 1)?)))?
+            .collect::<rusqlite::Result<Vec<_>>>()?;
+        if !tags.is_empty() {
+            out.insert(id.to_owned(), tags);
+        }
     }
     Ok(out)
+}
+
+fn source(row: &Row<'_>, column: usize) -> rusqlite::Result<Source> {
+    Ok(Source::parse(row.get_ref(column)?.as_str()?))
 }
 
 /// Carries out `changes` on the stream `id`.

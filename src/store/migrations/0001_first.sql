@@ -92,7 +92,7 @@ CREATE TABLE streams (
   updated_at        TEXT    NOT NULL
 ) STRICT;
 CREATE INDEX streams_open_to ON streams (open_to);
-CREATE INDEX streams_last ON streams (last_event_at);
+CREATE INDEX streams_last ON streams (last_event_at, first_event_at, id, name);
 CREATE INDEX streams_flagged ON streams (num) WHERE needs_recompute <> 0;
 
 -- Streams that were joined into another: what was said of the old id holds for the new one.
