@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use crate::collect::agents::{self, Context, FileState, ReadReport, Seen, Title, Titled};
+use crate::collect::agents::{self, Context, FileState, LogFile, ReadReport, Seen, Title, Titled};
 use crate::collect::git::PlaceCache;
 use crate::collect::spool::{BadLine, Drain, SpoolError};
 use crate::config::Settings;
@@ -146,19 +146,20 @@ pub fn read_logs(
             .iter()
             .map(|(path, error)| (path.clone(), error.to_string())),
     );
-    let mut states = store::agents::files(store.conn())?;
-    let mut due = Vec::new();
-    for file in &found.files {
-        let state: FileState = states
-            .remove(&file.key())
-            .and_then(|state| serde_json::from_str(&state).ok())
+    let due_now = |state: Option<&String>, file: &LogFile| {
+        let state: FileState = state
+            .and_then(|state| serde_json::from_str(state).ok())
             .unwrap_or_default();
-        if state.needs_reading(file, logs.now, logs.agent_timeout) {
-            due.push((file, state));
-        } else {
-            done.unchanged += 1;
-        }
-    }
+        state
+            .needs_reading(file, logs.now, logs.agent_timeout)
+            .then_some(state)
+    };
+    let states = store::agents::files(store.conn())?;
+    let (due, unchanged): (Vec<_>, Vec<_>) = found
+        .files
+        .iter()
+        .partition(|file| due_now(states.get(&file.key()), file).is_some());
+    done.unchanged = unchanged.len() as u64;
     let subagents = found.subagents();
     let total = due.len() as u64;
     let mut due = due.into_iter().peekable();
@@ -170,8 +171,14 @@ pub fn read_logs(
         let mut titles = Vec::new();
         let mut in_transaction = 0;
         while in_transaction < COMMIT_EVERY
-            && let Some((file, mut state)) = due.next()
+            && let Some(file) = due.next()
         {
+            // Another command may have read it since; what it kept holds, not what was asked above.
+            let state = store::agents::file(&tx, &file.key())?;
+            let Some(mut state) = due_now(state.as_ref(), file) else {
+                done.unchanged += 1;
+                continue;
+            };
             let mut context = Context {
                 now: logs.now,
                 agent_timeout: logs.agent_timeout,

@@ -59,7 +59,12 @@ pub(super) fn run(app: &App, args: &ReportArgs, out: &mut dyn Write) -> Outcome 
     let tx = store.read()?;
     let (streams, unassigned) = gather(&tx, period.interval)?;
     let mut report = Report::build(period, now, &streams, &unassigned);
-    for line in report.untagged.streams.iter_mut().take(text::UNTAGGED_SHOWN) {
+    for line in report
+        .untagged
+        .streams
+        .iter_mut()
+        .take(text::UNTAGGED_SHOWN)
+    {
         line.short_id = short_id(&tx, &line.id)?;
     }
     if args.json {
@@ -91,7 +96,11 @@ fn gather(conn: &Connection, range: Interval) -> Result<(Vec<StreamTime>, Unassi
         .collect();
     let [direct, delegated] = times.remove(&NO_STREAM).unwrap_or_default();
     let events = derived::unassigned_between(conn, range)?;
-    let unassigned = Unassigned { direct, delegated, events };
+    let unassigned = Unassigned {
+        direct,
+        delegated,
+        events,
+    };
 
     let mut labels = derived::labels_between(conn, range)?;
     labels.retain(|label| times.contains_key(&label.num));
@@ -116,7 +125,9 @@ fn gather(conn: &Connection, range: Interval) -> Result<(Vec<StreamTime>, Unassi
 /// When the person, and when agents worked for a stream.
 fn timelines(entries: &[TimeEntry]) -> [Vec<Interval>; 2] {
     let of = |direct: bool| {
-        let of_actor = entries.iter().filter(|entry| (entry.actor == PERSON) == direct);
+        let of_actor = entries
+            .iter()
+            .filter(|entry| (entry.actor == PERSON) == direct);
         union(of_actor.map(|entry| entry.interval).collect())
     };
     [of(true), of(false)]

@@ -19,6 +19,17 @@ pub fn files(conn: &Connection) -> Result<HashMap<String, String>> {
         .collect::<rusqlite::Result<_>>()?)
 }
 
+/// The reader's state, as JSON, of one log file.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn file(conn: &Connection, key: &str) -> Result<Option<String>> {
+    Ok(conn
+        .prepare_cached("SELECT state FROM agent_files WHERE path = ?1")?
+        .query_row([key], |row| row.get(0))
+        .optional()?)
+}
+
 /// Keeps the reader's state of a log file.
 ///
 /// # Errors

@@ -91,6 +91,11 @@ pub enum StoreError {
         "no space left for the database: {0}\n  Nothing was changed. Free some space and run the command again."
     )]
     Full(String),
+    /// A page of the file is broken.
+    #[error(
+        "the database is damaged: {0}\n  Make a copy of it first. 'sqlite3 FILE .recover' saves what can be saved; or move it away:\n  agents' logs are read again into a new one, as far as they are still there."
+    )]
+    Malformed(String),
     /// The file or its folder may not be written.
     #[error(
         "the database cannot be written: {0}\n  Nothing was changed. Check the permissions of the file and its folder."
@@ -106,6 +111,9 @@ impl From<rusqlite::Error> for StoreError {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
             Some(ErrorCode::DiskFull) => Self::Full(error.to_string()),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                Self::Malformed(error.to_string())
+            }
             Some(ErrorCode::ReadOnly) => Self::ReadOnly(error.to_string()),
             Some(ErrorCode::SystemIoFailure) => Self::Full(error.to_string()),
             _ => Self::Sqlite(error),
@@ -133,6 +141,7 @@ impl Store {
         {
             create_private_folder(folder)?;
         }
+        create_private_file(path);
         let conn = Connection::open_with_flags(
             path,
             OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -272,6 +281,18 @@ pub fn create_private_folder(folder: &Path) -> Result<()> {
         path: folder.to_owned(),
         source,
     })
+}
+
+/// Makes the file at `path`, readable by the person alone, unless it is there: SQLite would make it
+/// readable by all. Why it cannot be made is for SQLite to say.
+fn create_private_file(path: &Path) {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    if path != Path::new(":memory:") {
+        drop(options.open(path));
+    }
 }
 
 /// A value kept under `key`.
