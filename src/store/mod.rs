@@ -88,7 +88,7 @@ pub enum StoreError {
     Busy,
     /// No space left.
     #[error(
-        "no space left for the database: {0}\n  Nothing was changed. Free some space and run the command again."
+        "no space left for the database: {0}\n  Free some space and run the command again: nothing is lost, and nothing doubled."
     )]
     Full(String),
     /// A page of the file is broken.
