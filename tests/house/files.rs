@@ -9,7 +9,10 @@ fn every_source_file_begins_with_what_it_is() {
         .chain(files_under("tests"))
         .filter(|file| file.ends_with(".rs"))
     {
-        assert!(read(&file).starts_with("//! "), "{file} does not begin with '//! …'");
+        assert!(
+            read(&file).starts_with("//! "),
+            "{file} does not begin with '//! …'"
+        );
     }
 }
 
@@ -20,11 +23,20 @@ fn no_file_is_forgotten() {
         let path = std::path::Path::new(&file);
         let stem = path.file_stem().unwrap().to_str().unwrap();
         let name = match stem {
-            "mod" => path.parent().unwrap().file_name().unwrap().to_str().unwrap(),
+            "mod" => path
+                .parent()
+                .unwrap()
+                .file_name()
+                .unwrap()
+                .to_str()
+                .unwrap(),
             "lib" | "main" => continue,
             stem => stem,
         };
-        assert!(all.contains(&format!("mod {name};")), "{file} belongs to no module");
+        assert!(
+            all.contains(&format!("mod {name};")),
+            "{file} belongs to no module"
+        );
     }
 }
 
@@ -34,16 +46,21 @@ fn no_file_names_a_machine() {
     let mut here = vec![env!("CARGO_MANIFEST_DIR").to_owned()];
     here.extend(option_env!("CARGO_HOME").map(str::to_owned));
     // Written in two parts, so that this file does not hold them.
-    here.extend(["/ro", "/build", "/workspace", "/wor"].iter().zip(["ot/", "s/", "s/", "k/"]).map(
-        |(a, b)| format!("{a}{b}"),
-    ));
+    here.extend(
+        ["/ro", "/build", "/workspace", "/wor"]
+            .iter()
+            .zip(["ot/", "s/", "s/", "k/"])
+            .map(|(a, b)| format!("{a}{b}")),
+    );
     for file in files_under("") {
         let Some(text) = text_of(&file) else { continue };
         for path in here.iter().filter(|path| path.len() > 3) {
             let at = text.match_indices(path.as_str()).find(|(at, _)| {
                 // `~/work/…` and `/home/sami/work/…` are examples, not machines.
                 let before = text[..*at].chars().next_back();
-                !before.is_some_and(|c| c.is_alphanumeric() || matches!(c, '~' | '.' | '_' | '>' | '-' | '*'))
+                !before.is_some_and(|c| {
+                    c.is_alphanumeric() || matches!(c, '~' | '.' | '_' | '>' | '-' | '*')
+                })
             });
             if let Some((at, _)) = at {
                 let line = 1 + text[..at].matches('\n').count();

@@ -35,7 +35,10 @@ fn commands() -> Vec<String> {
 fn every_command_is_in_the_docs() {
     let text: String = pages().iter().map(|page| read(page)).collect();
     for command in commands() {
-        assert!(text.contains(&format!("tt {command}")), "no page names 'tt {command}'");
+        assert!(
+            text.contains(&format!("tt {command}")),
+            "no page names 'tt {command}'"
+        );
     }
 }
 
@@ -157,7 +160,10 @@ fn every_event_type_and_source_is_documented() {
         .filter_map(|line| line.split('"').nth(1));
     let mut seen = 0;
     for name in constants {
-        assert!(page.contains(&format!("`{name}`")), "docs/collecting.md lacks `{name}`");
+        assert!(
+            page.contains(&format!("`{name}`")),
+            "docs/collecting.md lacks `{name}`"
+        );
         seen += 1;
     }
     assert!(seen >= 19, "only {seen} found");
@@ -193,7 +199,10 @@ fn links_lead_somewhere_and_every_page_is_reached() {
     while let Some(page) = reached.get(next).cloned() {
         next += 1;
         for target in links(&page) {
-            assert!(root().join(&target).exists(), "{page} links to {target}, which is not there");
+            assert!(
+                root().join(&target).exists(),
+                "{page} links to {target}, which is not there"
+            );
             if target.ends_with(".md") && !reached.contains(&target) {
                 reached.push(target);
             }
