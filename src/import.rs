@@ -1,7 +1,7 @@
 //! Importing JSON lines: one thread reads and understands, the other stores.
 //!
 //! Lines go in batches through a channel of a few, so memory is bounded whatever the input's size;
-//! what is stored is committed every [`COMMIT_EVERY`] events, so other commands wait only that
+//! what is stored is committed every `COMMIT_EVERY` events, so other commands wait only that
 //! long. An import that is cut off keeps what it committed, and doing it again adds the rest:
 //! events have ids.
 
