@@ -6,6 +6,12 @@
 //! Not criterion: one run takes seconds and makes a database, so each is run a few times and the
 //! best is told.
 
+#![allow(
+    clippy::expect_used,
+    clippy::cast_possible_wrap,
+    reason = "a benchmark that cannot run has nothing better to do than to stop"
+)]
+
 use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -89,15 +95,10 @@ fn rows(lines: &[u8], store: &mut Store) -> Vec<Row> {
     let tx = store.write().expect("a transaction");
     let mut texts = Texts::new(&tx);
     let mut rows = Vec::new();
-    for line in lines
-        .split(|byte| *byte == b'\n')
-        .filter(|line| !line.is_empty())
-    {
+    for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         let Record { event, data, .. } =
             Record::read(std::str::from_utf8(line).expect("UTF-8")).expect("an event");
-        let tt::event::EventId::Hash(id) = event.id else {
-            panic!("brought an id")
-        };
+        let tt::event::EventId::Hash(id) = event.id else { panic!("brought an id") };
         let mut text = |it: Option<&str>| texts.id_or_none(it).expect("a number");
         let numbers = [
             event.at.nanos(),
@@ -131,12 +132,7 @@ fn insert(rows: &[Row], store: &mut Store) {
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             )
             .expect("a statement");
-        for Row {
-            id,
-            numbers: n,
-            data,
-        } in rows
-        {
+        for Row { id, numbers: n, data } in rows {
             statement
                 .execute(params![
                     &id[..],
@@ -167,29 +163,17 @@ fn fresh(folder: &Path, name: &str) -> Store {
 }
 
 fn best(what: &str, count: u64, mut run: impl FnMut() -> Duration) -> f64 {
-    let shortest = (0..ROUNDS)
-        .map(|_| run())
-        .min()
-        .unwrap_or_default()
-        .as_secs_f64();
-    println!(
-        "{what:<42} {shortest:>8.2} s {:>12.0} events/s",
-        count as f64 / shortest
-    );
+    let shortest = (0..ROUNDS).map(|_| run()).min().unwrap_or_default().as_secs_f64();
+    println!("{what:<42} {shortest:>8.2} s {:>12.0} events/s", count as f64 / shortest);
     shortest
 }
 
 fn main() {
-    let count = std::env::var("TT_BENCH_EVENTS")
-        .ok()
-        .and_then(|n| n.parse().ok());
+    let count = std::env::var("TT_BENCH_EVENTS").ok().and_then(|n| n.parse().ok());
     let count: u64 = count.unwrap_or(200_000);
     let folder = tempfile::tempdir().expect("a folder");
     let lines = lines(count);
-    println!(
-        "{count} events, {} bytes a line",
-        lines.len() as u64 / count
-    );
+    println!("{count} events, {} bytes a line", lines.len() as u64 / count);
 
     let mut peer = fresh(folder.path(), "rows.db");
     let rows = rows(&lines, &mut peer);
@@ -208,17 +192,10 @@ fn main() {
         assert_eq!(done.added, count);
         start.elapsed()
     });
-    println!(
-        "{:<42} {:>8.2} of the bare loop's rate (goal: 0.5)\n",
-        "  that is",
-        bare / imported
-    );
+    println!("{:<42} {:>8.2} of the bare loop's rate (goal: 0.5)\n", "  that is", bare / imported);
 
     let settings = Settings::default();
-    let at = (
-        Zone::UTC,
-        Timestamp::parse("2026-11-01T00:00:00Z").expect("a timestamp"),
-    );
+    let at = (Zone::UTC, Timestamp::parse("2026-11-01T00:00:00Z").expect("a timestamp"));
     let mut store = fresh(folder.path(), "import.db");
     tt::import::import(&mut store, &lines[..], |_| ()).expect("an import");
     let start = Instant::now();
@@ -233,25 +210,18 @@ fn main() {
     let tx = store.write().expect("a transaction");
     let mut inserter = Inserter::new(&tx).expect("an inserter");
     for i in 0..1_000 {
-        let at = Timestamp::parse("2026-10-31T00:00:00Z")
-            .expect("a timestamp")
-            .plus(i * 5_000);
+        let at = Timestamp::parse("2026-10-31T00:00:00Z").expect("a timestamp").plus(i * 5_000);
         let line = format!(
             r#"{{"timestamp":"{at}","type":"agent_tool_use","session_id":"5a1f0c3e-{}","cwd":"/home/sami/work/client1/project{}","agent":"codex"}}"#,
             i % 8,
             i % 60
         );
-        inserter
-            .insert(&Record::read(&line).expect("an event").event)
-            .expect("an insert");
+        inserter.insert(&Record::read(&line).expect("an event").event).expect("an insert");
     }
     drop(inserter);
     tx.commit().expect("a commit");
     let start = Instant::now();
     refresh::infer_and_tag(&mut store, &settings, None, at).expect("inference");
-    println!(
-        "inference over 1,000 more: {:.3} s",
-        start.elapsed().as_secs_f64()
-    );
+    println!("inference over 1,000 more: {:.3} s", start.elapsed().as_secs_f64());
     drop(std::io::stdout().flush());
 }

@@ -95,30 +95,19 @@ impl Settings {
     /// A sentence that says where and what is wrong; no setting of the file holds then.
     pub fn read(text: &str, home: Option<&str>) -> Result<Self, String> {
         let file: File = toml::from_str(text).map_err(|error| {
-            let line = error.span().map_or(1, |span| {
-                1 + text.get(..span.start).unwrap_or(text).matches('\n').count()
-            });
+            let line = error
+                .span()
+                .map_or(1, |span| 1 + text.get(..span.start).unwrap_or(text).matches('\n').count());
             format!("line {line}: {}", error.message())
         })?;
-        let mut settings = Self {
-            homes: file.rules.homes,
-            ..Self::default()
-        };
+        let mut settings = Self { homes: file.rules.homes, ..Self::default() };
         settings.homes.extend(home.map(str::to_owned));
         settings.homes.sort();
         settings.homes.dedup();
         let slots = [
             ("gap", file.inference.gap, &mut settings.gap),
-            (
-                "attention_window",
-                file.inference.attention_window,
-                &mut settings.attention_window,
-            ),
-            (
-                "agent_timeout",
-                file.inference.agent_timeout,
-                &mut settings.agent_timeout,
-            ),
+            ("attention_window", file.inference.attention_window, &mut settings.attention_window),
+            ("agent_timeout", file.inference.agent_timeout, &mut settings.agent_timeout),
         ];
         for (key, text, slot) in slots {
             if let Some(text) = text {
@@ -178,16 +167,7 @@ mod tests {
         assert_eq!(duration("30m"), Some(30 * MINUTE));
         assert_eq!(duration("1h 30m"), Some(90 * MINUTE));
         assert_eq!(duration("90s"), Some(90_000));
-        for text in [
-            "",
-            "30",
-            "m",
-            "0m",
-            "8d",
-            "30 m",
-            "-5m",
-            "99999999999999999999h",
-        ] {
+        for text in ["", "30", "m", "0m", "8d", "30 m", "-5m", "99999999999999999999h"] {
             assert_eq!(duration(text), None, "{text}");
         }
     }

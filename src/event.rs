@@ -214,11 +214,8 @@ fn lifted(kind: &str) -> &'static [&'static str] {
 }
 
 /// Other names under which payload keys are met.
-const ALIASES: [(&str, &str); 3] = [
-    ("tmux_session", "session_name"),
-    ("pane", "pane_id"),
-    ("window", "window_index"),
-];
+const ALIASES: [(&str, &str); 3] =
+    [("tmux_session", "session_name"), ("pane", "pane_id"), ("window", "window_index")];
 
 /// Why a record is no event. Shown with the record's line number.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -370,10 +367,7 @@ impl Event {
         {
             self.place.git_branch = Some(branch.clone());
         }
-        for path in [&mut self.place.cwd, &mut self.place.repo_root]
-            .into_iter()
-            .flatten()
-        {
+        for path in [&mut self.place.cwd, &mut self.place.repo_root].into_iter().flatten() {
             *path = nfc(path);
         }
     }
@@ -409,8 +403,7 @@ impl Event {
         let mut data = self.data.clone();
         for &key in lifted(&self.kind) {
             if let Some(value) = self.envelope(key) {
-                data.entry(key)
-                    .or_insert_with(|| Value::String(value.to_owned()));
+                data.entry(key).or_insert_with(|| Value::String(value.to_owned()));
             }
         }
         data
@@ -532,16 +525,9 @@ mod tests {
     #[test]
     fn ids_sort_as_time_does() {
         let id = |at: &str| EventId::compute("s", "k", Timestamp::parse(at).unwrap(), &["{}"]);
-        let ids = [
-            "1969-01-01T00:00:00Z",
-            "1970-01-01T00:00:00Z",
-            "2025-01-28T10:00:00Z",
-        ]
-        .map(id);
+        let ids = ["1969-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "2025-01-28T10:00:00Z"].map(id);
         assert!(ids.is_sorted());
-        let EventId::Hash(_) = EventId::parse(&ids[2].to_string()) else {
-            panic!("not a hash")
-        };
+        let EventId::Hash(_) = EventId::parse(&ids[2].to_string()) else { panic!("not a hash") };
         assert_eq!(EventId::parse(&ids[2].to_string()), ids[2]);
         assert_eq!(EventId::parse("ABC"), EventId::Brought("ABC".to_owned()));
     }

@@ -114,9 +114,7 @@ fn read(input: impl BufRead, sender: &SyncSender<Batch>) {
         batch.lines += 1;
         bytes += usize::try_from(length).unwrap_or(usize::MAX).min(MAX_LINE);
         match line.map(understand) {
-            None => batch
-                .bad
-                .push((number, format!("longer than {} MiB", MAX_LINE >> 20))),
+            None => batch.bad.push((number, format!("longer than {} MiB", MAX_LINE >> 20))),
             Some(Ok(None)) => batch.blank += 1,
             Some(Ok(Some(event))) => batch.events.push(event),
             Some(Err(why)) => batch.bad.push((number, why)),
@@ -161,12 +159,7 @@ fn store_all(
             };
             in_transaction += batch.events.len();
             done.take(&batch);
-            for Record {
-                mut event,
-                data,
-                taken,
-            } in batch.events
-            {
+            for Record { mut event, data, taken } in batch.events {
                 if !taken {
                     locate(&mut event, &mut places);
                 }
@@ -179,10 +172,7 @@ fn store_all(
             if let Some(source) = batch.failure {
                 drop((inserter, places));
                 tx.commit().map_err(StoreError::from)?;
-                return Err(ImportError::Read {
-                    line: done.lines,
-                    source,
-                });
+                return Err(ImportError::Read { line: done.lines, source });
             }
         }
         drop((inserter, places));

@@ -24,11 +24,7 @@ pub(crate) struct Lines<R> {
 
 impl<R: BufRead> Lines<R> {
     pub(crate) fn new(reader: R, limit: usize) -> Self {
-        Self {
-            reader,
-            line: Vec::new(),
-            limit,
-        }
+        Self { reader, line: Vec::new(), limit }
     }
 
     /// The next line and how many bytes it takes in the file.
@@ -73,10 +69,7 @@ mod tests {
 
     #[test]
     fn lines_and_tails() {
-        let mut lines = Lines::new(
-            io::BufReader::with_capacity(3, &b"ab\n\nlonglong\ncd"[..]),
-            6,
-        );
+        let mut lines = Lines::new(io::BufReader::with_capacity(3, &b"ab\n\nlonglong\ncd"[..]), 6);
         let mut seen = Vec::new();
         loop {
             let (line, taken) = lines.next().unwrap();

@@ -83,15 +83,10 @@ impl Zone {
     /// Where the IANA database has no such zone.
     pub fn named(name: &str) -> Result<Self, UnknownZone> {
         let short = match name.split_once("zoneinfo/") {
-            Some((_, rest)) => rest
-                .trim_start_matches("posix/")
-                .trim_start_matches("right/"),
+            Some((_, rest)) => rest.trim_start_matches("posix/").trim_start_matches("right/"),
             None => name,
         };
-        short
-            .parse()
-            .map(Self)
-            .map_err(|_| UnknownZone(name.to_owned()))
+        short.parse().map(Self).map_err(|_| UnknownZone(name.to_owned()))
     }
 
     /// Its IANA name.
@@ -151,10 +146,7 @@ impl Zone {
 
     /// A local day.
     fn day(self, date: NaiveDate) -> Result<Interval, PeriodError> {
-        Ok(Interval::new(
-            self.start_of_day(date)?,
-            self.start_of_day(after(date, 1)?)?,
-        ))
+        Ok(Interval::new(self.start_of_day(date)?, self.start_of_day(after(date, 1)?)?))
     }
 }
 
@@ -201,23 +193,16 @@ pub enum PeriodError {
 /// # Errors
 /// Names the accepted forms where `text` is none of them; says so if the date is out of range.
 pub fn parse(text: &str, zone: Zone, now: Timestamp) -> Result<Timestamp, PeriodError> {
-    const LOCAL: [&str; 4] = [
-        "%Y-%m-%dT%H:%M:%S%.f",
-        "%Y-%m-%d %H:%M:%S%.f",
-        "%Y-%m-%dT%H:%M",
-        "%Y-%m-%d %H:%M",
-    ];
+    const LOCAL: [&str; 4] =
+        ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"];
     let typed = text.trim();
     if let Some(date) = parse_date(typed, zone, now) {
         return zone.start_of_day(date?);
     }
-    if let Some(local) = LOCAL
-        .iter()
-        .find_map(|form| NaiveDateTime::parse_from_str(typed, form).ok())
+    if let Some(local) =
+        LOCAL.iter().find_map(|form| NaiveDateTime::parse_from_str(typed, form).ok())
     {
-        return zone
-            .instant(local)
-            .ok_or_else(|| PeriodError::OutOfRange(text.to_owned()));
+        return zone.instant(local).ok_or_else(|| PeriodError::OutOfRange(text.to_owned()));
     }
     parse_with_offset(typed, text)
 }
@@ -235,9 +220,7 @@ fn parse_with_offset(typed: &str, text: &str) -> Result<Timestamp, PeriodError> 
     // `Timestamp::parse` takes a time without an offset as UTC, as other programs mean it; a
     // person means local time, so only texts that do have an offset may get there.
     let explicit = typed.ends_with(['Z', 'z'])
-        || typed
-            .get(10..)
-            .is_some_and(|rest| rest.contains(['+', '-']));
+        || typed.get(10..).is_some_and(|rest| rest.contains(['+', '-']));
     if explicit && let Some(at) = Timestamp::parse(typed) {
         return Ok(at);
     }
@@ -249,13 +232,11 @@ fn parse_with_offset(typed: &str, text: &str) -> Result<Timestamp, PeriodError> 
 }
 
 fn after(date: NaiveDate, days: u64) -> Result<NaiveDate, PeriodError> {
-    date.checked_add_days(Days::new(days))
-        .ok_or_else(|| PeriodError::OutOfRange(date.to_string()))
+    date.checked_add_days(Days::new(days)).ok_or_else(|| PeriodError::OutOfRange(date.to_string()))
 }
 
 fn before(date: NaiveDate, days: u64) -> Result<NaiveDate, PeriodError> {
-    date.checked_sub_days(Days::new(days))
-        .ok_or_else(|| PeriodError::OutOfRange(date.to_string()))
+    date.checked_sub_days(Days::new(days)).ok_or_else(|| PeriodError::OutOfRange(date.to_string()))
 }
 
 /// The last local day before `date` that was not skipped.
@@ -307,11 +288,7 @@ impl Period {
     /// # Errors
     /// Outside the years 1678 to 2261.
     pub fn day_of(date: NaiveDate, zone: Zone) -> Result<Self, PeriodError> {
-        Ok(Self {
-            shape: Shape::Day,
-            interval: zone.day(date)?,
-            zone,
-        })
+        Ok(Self { shape: Shape::Day, interval: zone.day(date)?, zone })
     }
 
     /// The week, from Monday, that holds the local day `date`.
@@ -386,11 +363,7 @@ impl Period {
             let (since, until) = (since.unwrap_or_default(), until.unwrap_or("tomorrow"));
             return Err(not_after(since, until, interval, zone));
         }
-        Ok(Self {
-            shape: Shape::Range,
-            interval,
-            zone,
-        })
+        Ok(Self { shape: Shape::Range, interval, zone })
     }
 
     /// Its local days in order, the first and the last cut at its borders; skipped dates are left
@@ -499,11 +472,7 @@ mod tests {
     }
 
     fn hours_of_week(name: &str, day: &str) -> i64 {
-        Period::week_of(date(day), zone(name))
-            .unwrap()
-            .interval
-            .millis()
-            / HOUR
+        Period::week_of(date(day), zone(name)).unwrap().interval.millis() / HOUR
     }
 
     #[test]
@@ -540,20 +509,11 @@ mod tests {
     fn days_start_when_the_wall_first_says_so() {
         let start = |name, day| zone(name).start_of_day(date(day)).unwrap().to_string();
         // Midnight does not exist: the clock goes from 23:59 to 01:00.
-        assert_eq!(
-            start("America/Sao_Paulo", "2018-11-04"),
-            "2018-11-04T03:00:00Z"
-        );
+        assert_eq!(start("America/Sao_Paulo", "2018-11-04"), "2018-11-04T03:00:00Z");
         // Midnight comes twice: at 01:00 the clock goes back to 00:00.
-        assert_eq!(
-            start("America/Havana", "2025-11-02"),
-            "2025-11-02T04:00:00Z"
-        );
+        assert_eq!(start("America/Havana", "2025-11-02"), "2025-11-02T04:00:00Z");
         // At 00:01 the clock went back to 23:01 of the day before.
-        assert_eq!(
-            start("America/St_Johns", "2010-11-07"),
-            "2010-11-07T02:30:00Z"
-        );
+        assert_eq!(start("America/St_Johns", "2010-11-07"), "2010-11-07T02:30:00Z");
         // The 30th was skipped.
         assert_eq!(start("Pacific/Apia", "2011-12-30"), "2011-12-30T10:00:00Z");
         assert_eq!(start("Pacific/Apia", "2011-12-31"), "2011-12-30T10:00:00Z");
@@ -565,10 +525,7 @@ mod tests {
         let day = Period::last_day(apia, at("2011-12-31T00:00:00Z")).unwrap();
         assert_eq!(day.title(), "TIME REPORT: Thursday, Dec 29, 2011");
         assert_eq!(day.interval.millis(), 24 * HOUR);
-        assert_eq!(
-            parse("yesterday", apia, at("2011-12-31T00:00:00Z")),
-            Ok(day.interval.start)
-        );
+        assert_eq!(parse("yesterday", apia, at("2011-12-31T00:00:00Z")), Ok(day.interval.start));
     }
 
     #[test]
@@ -593,11 +550,8 @@ mod tests {
 
     #[test]
     fn what_is_no_date_says_what_is() {
-        let why = |text| {
-            parse(text, Zone::UTC, at("2025-01-28T00:00:00Z"))
-                .unwrap_err()
-                .to_string()
-        };
+        let why =
+            |text| parse(text, Zone::UTC, at("2025-01-28T00:00:00Z")).unwrap_err().to_string();
         assert_eq!(
             why("28.1.2025"),
             "'28.1.2025' is no date; write one of: YYYY-MM-DD, YYYY-MM-DDTHH:MM:SS (local time), \
@@ -606,12 +560,7 @@ mod tests {
         assert!(why("2025-02-29").contains("is no date"));
         assert!(why("20250128T100000").contains("is no date"));
         assert!(why("").contains("is no date"));
-        for far in [
-            "9999-01-01",
-            "9999-01-01T00:00:00",
-            "9999-01-01T00:00:00Z",
-            "0025-01-28",
-        ] {
+        for far in ["9999-01-01", "9999-01-01T00:00:00", "9999-01-01T00:00:00Z", "0025-01-28"] {
             assert!(why(far).contains("outside the years"), "{far}");
         }
     }
@@ -621,26 +570,17 @@ mod tests {
         let (berlin, now) = (zone("Europe/Berlin"), at("2025-01-29T02:00:00Z"));
         let range = |since, until| Period::range(since, until, berlin, now);
         let week = range(Some("2025-01-20"), Some("2025-01-27")).unwrap();
-        assert_eq!(
-            week.interval,
-            Period::week_of(date("2025-01-20"), berlin)
-                .unwrap()
-                .interval
-        );
+        assert_eq!(week.interval, Period::week_of(date("2025-01-20"), berlin).unwrap().interval);
         assert_eq!(
             range(Some("2025-01-20"), None).unwrap().interval.end,
             at("2025-01-29T23:00:00Z")
         );
         assert_eq!(
-            range(Some("2025-01-27"), Some("2025-01-20"))
-                .unwrap_err()
-                .to_string(),
+            range(Some("2025-01-27"), Some("2025-01-20")).unwrap_err().to_string(),
             "--until 2025-01-20 is before --since 2025-01-27; swap them"
         );
         assert_eq!(
-            range(Some("2025-01-20"), Some("2025-01-20"))
-                .unwrap_err()
-                .to_string(),
+            range(Some("2025-01-20"), Some("2025-01-20")).unwrap_err().to_string(),
             "--since 2025-01-20 --until 2025-01-20 is an empty period, as the end is exclusive; \
              for that whole day, write --until 2025-01-21"
         );
@@ -652,34 +592,13 @@ mod tests {
         let (berlin, now) = (zone("Europe/Berlin"), at("2025-01-28T12:00:00Z"));
         let range = |since, until| Period::range(since, until, berlin, now).unwrap().label();
         let title = |period: Result<Period, _>| period.unwrap().title();
-        assert_eq!(
-            title(Period::week(berlin, now)),
-            "TIME REPORT: Week of Jan 27, 2025"
-        );
-        assert_eq!(
-            title(Period::last_week(berlin, now)),
-            "TIME REPORT: Week of Jan 20, 2025"
-        );
-        assert_eq!(
-            title(Period::day(berlin, now)),
-            "TIME REPORT: Tuesday, Jan 28, 2025"
-        );
-        assert_eq!(
-            title(Period::last_day(berlin, now)),
-            "TIME REPORT: Monday, Jan 27, 2025"
-        );
-        assert_eq!(
-            range(Some("2025-01-20"), Some("2025-01-27")),
-            "Jan 20 – Jan 26, 2025"
-        );
-        assert_eq!(
-            range(Some("2024-12-30"), Some("2025-01-06")),
-            "Dec 30, 2024 – Jan 5, 2025"
-        );
-        assert_eq!(
-            range(Some("2025-01-20"), Some("2025-01-21")),
-            "Monday, Jan 20, 2025"
-        );
+        assert_eq!(title(Period::week(berlin, now)), "TIME REPORT: Week of Jan 27, 2025");
+        assert_eq!(title(Period::last_week(berlin, now)), "TIME REPORT: Week of Jan 20, 2025");
+        assert_eq!(title(Period::day(berlin, now)), "TIME REPORT: Tuesday, Jan 28, 2025");
+        assert_eq!(title(Period::last_day(berlin, now)), "TIME REPORT: Monday, Jan 27, 2025");
+        assert_eq!(range(Some("2025-01-20"), Some("2025-01-27")), "Jan 20 – Jan 26, 2025");
+        assert_eq!(range(Some("2024-12-30"), Some("2025-01-06")), "Dec 30, 2024 – Jan 5, 2025");
+        assert_eq!(range(Some("2025-01-20"), Some("2025-01-21")), "Monday, Jan 20, 2025");
         assert_eq!(range(None, Some("2025-01-27")), "through Jan 26, 2025");
         assert_eq!(
             range(Some("2025-01-20T14:30:00"), Some("2025-01-26")),

@@ -71,26 +71,19 @@ pub fn is_due(conn: &Connection, settings: &Settings) -> Result<bool> {
 pub fn request_rebuild(conn: &Connection, from: Timestamp, to: Timestamp) -> Result<()> {
     let mut range = Range(requested_rebuild(conn)?);
     range.cover(from, to);
-    let text = range.0.map_or(String::new(), |(a, b)| {
-        format!("{} {}", a.nanos(), b.nanos())
-    });
+    let text = range.0.map_or(String::new(), |(a, b)| format!("{} {}", a.nanos(), b.nanos()));
     set_meta(conn, REBUILD, &text)
 }
 
 fn requested_rebuild(conn: &Connection) -> Result<Option<(Timestamp, Timestamp)>> {
     let text = meta(conn, REBUILD)?.unwrap_or_default();
     Ok(text.split_once(' ').and_then(|(from, to)| {
-        Some((
-            Timestamp::from_nanos(from.parse().ok()?),
-            Timestamp::from_nanos(to.parse().ok()?),
-        ))
+        Some((Timestamp::from_nanos(from.parse().ok()?), Timestamp::from_nanos(to.parse().ok()?)))
     }))
 }
 
 fn inferred_seq(conn: &Connection) -> Result<i64> {
-    Ok(meta(conn, INFERRED)?
-        .and_then(|seq| seq.parse().ok())
-        .unwrap_or(0))
+    Ok(meta(conn, INFERRED)?.and_then(|seq| seq.parse().ok()).unwrap_or(0))
 }
 
 /// A range of time, both ends included, that grows.
@@ -134,10 +127,7 @@ pub fn infer(conn: &Connection, settings: &Settings, now: &str) -> Result<Inferr
     set_meta(conn, SETTINGS, &settings.fingerprint())?;
     set_meta(conn, REBUILD, "")?;
     derived::titles_taken(conn)?;
-    Ok(Inferred {
-        events: arrived,
-        streams,
-    })
+    Ok(Inferred { events: arrived, streams })
 }
 
 /// The events of a run.
@@ -199,11 +189,7 @@ impl Run<'_> {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(unknown) => {
                     let old = derived::session(self.conn, event.session)?;
-                    let start = Session {
-                        begin: None,
-                        first: event.at,
-                        last: event.at,
-                    };
+                    let start = Session { begin: None, first: event.at, last: event.at };
                     unknown.insert((old, old.unwrap_or(start)))
                 }
             };
@@ -244,16 +230,8 @@ impl Run<'_> {
             let Some(newest) = events::last_follower(self.conn, (0, kind), since, seen)? else {
                 continue;
             };
-            for event in fresh
-                .iter()
-                .filter(is_focus)
-                .take_while(|event| event.at <= newest)
-            {
-                let pane = if kind == kind_id::SCROLL {
-                    event.pane
-                } else {
-                    0
-                };
+            for event in fresh.iter().filter(is_focus).take_while(|event| event.at <= newest) {
+                let pane = if kind == kind_id::SCROLL { event.pane } else { 0 };
                 let next = events::focus_after(self.conn, pane, event.at)?;
                 let range = (event.at, next.map_or(Timestamp::MAX, |next| next.at));
                 if let Some(last) = events::last_follower(self.conn, (pane, kind), range, seen)? {
@@ -270,12 +248,7 @@ impl Run<'_> {
     fn gather(&mut self, fresh: Vec<Sighting>, rebuild: Range, first: bool) -> Result<Batch> {
         let Some((mut from, mut to)) = rebuild.0 else {
             let (rebuilt, dissolved) = (rebuild, Vec::new());
-            return Ok(Batch {
-                events: fresh,
-                rebuilt,
-                complete: first,
-                dissolved,
-            });
+            return Ok(Batch { events: fresh, rebuilt, complete: first, dissolved });
         };
         let gap = self.settings.gap;
         // Outwards, until more than a gap lies between the border and every stream beyond it.
@@ -295,19 +268,10 @@ impl Run<'_> {
             all.iter().map(|event| event.seq).collect()
         };
         if !everything {
-            all.extend(
-                fresh
-                    .into_iter()
-                    .filter(|event| !inside.contains(&event.seq)),
-            );
+            all.extend(fresh.into_iter().filter(|event| !inside.contains(&event.seq)));
             all.sort_unstable_by(Sighting::order);
         }
-        Ok(Batch {
-            events: all,
-            rebuilt: Range(Some((from, to))),
-            complete: everything,
-            dissolved,
-        })
+        Ok(Batch { events: all, rebuilt: Range(Some((from, to))), complete: everything, dissolved })
     }
 
     // --- 3. to 6. -------------------------------------------------------------------------------
@@ -345,10 +309,7 @@ impl Run<'_> {
                 let back = idle(event).map_or(window, |idle| idle.max(window));
                 attention_windows.push(Interval::new(event.at.plus(-back), event.at.plus(window)));
             } else if matches!(event.kind, kind_id::AGENT_SESSION | kind_id::TOOL_USE) {
-                work_windows.push(Interval::new(
-                    event.at.plus(-timeout),
-                    event.at.plus(timeout),
-                ));
+                work_windows.push(Interval::new(event.at.plus(-timeout), event.at.plus(timeout)));
             }
         }
         let attention_windows = time::union(attention_windows);
@@ -371,9 +332,7 @@ impl Run<'_> {
     }
 
     fn longest_idle(&self, events: &[Sighting]) -> Result<Millis> {
-        let known = meta(self.conn, LONGEST_IDLE)?
-            .and_then(|it| it.parse().ok())
-            .unwrap_or(0);
+        let known = meta(self.conn, LONGEST_IDLE)?.and_then(|it| it.parse().ok()).unwrap_or(0);
         let longest = events.iter().filter_map(idle).fold(known, Millis::max);
         if longest > known {
             set_meta(self.conn, LONGEST_IDLE, &longest.to_string())?;
@@ -390,10 +349,7 @@ impl Run<'_> {
             let mut stored = Vec::new();
             if let (Some((from, to)), false) = (window.0, batch.complete) {
                 let dissolved = |row: &StreamRow| {
-                    batch
-                        .dissolved
-                        .binary_search_by_key(&row.num, |it| it.num)
-                        .is_ok()
+                    batch.dissolved.binary_search_by_key(&row.num, |it| it.num).is_ok()
                 };
                 for row in derived::open_between(self.conn, from, to)? {
                     if let (false, Some((from, to))) = (dissolved(&row), row.open) {
@@ -403,10 +359,8 @@ impl Run<'_> {
                     }
                 }
             }
-            let put: Vec<Piece> = stretches
-                .iter()
-                .map(|it| groups.add(&self.resolver.roots, *it))
-                .collect();
+            let put: Vec<Piece> =
+                stretches.iter().map(|it| groups.add(&self.resolver.roots, *it)).collect();
             // What the new events joined must be known as a whole, with all that is near it.
             let mut needed = window;
             for piece in &put {
@@ -442,11 +396,7 @@ impl Run<'_> {
                 Some(last) if last.root == root && at <= last.to.plus(self.settings.gap) => {
                     last.to = at;
                 }
-                _ => stretches.push(Stretch {
-                    root,
-                    from: at,
-                    to: at,
-                }),
+                _ => stretches.push(Stretch { root, from: at, to: at }),
             }
             pieces[i] = Some(stretches.len() - 1);
         }
@@ -476,10 +426,7 @@ impl Run<'_> {
     ) -> Result<Grouped> {
         let mut claims: BTreeMap<Joined, Vec<(StreamRow, bool)>> = BTreeMap::new();
         for (piece, row) in stored {
-            claims
-                .entry(groups.joined(piece))
-                .or_default()
-                .push((row, false));
+            claims.entry(groups.joined(piece)).or_default().push((row, false));
         }
         let changed: BTreeSet<Joined> = put.iter().map(|piece| groups.joined(*piece)).collect();
         let kept_by_assignment: BTreeSet<StreamNum> = self.assigned.values().copied().collect();
@@ -501,11 +448,7 @@ impl Run<'_> {
                 continue;
             };
             numbers.insert(joined, oldest.num);
-            let mut draft = if afresh {
-                Draft::afresh(oldest)
-            } else {
-                Draft::of(oldest)
-            };
+            let mut draft = if afresh { Draft::afresh(oldest) } else { Draft::of(oldest) };
             for (row, afresh) in rows {
                 draft.join(row, afresh, self)?;
             }
@@ -517,12 +460,7 @@ impl Run<'_> {
             }
         }
         self.number_new(&groups, &changed, &mut numbers, &mut drafts)?;
-        Ok(Grouped {
-            groups,
-            pieces,
-            numbers,
-            drafts,
-        })
+        Ok(Grouped { groups, pieces, numbers, drafts })
     }
 
     /// The stream that keeps the id of a dissolved one: that of its first event, else of its last,
@@ -538,9 +476,7 @@ impl Run<'_> {
         };
         let root = self.resolver.root_ix(row.root)?;
         let roots = &self.resolver.roots;
-        let heir = groups
-            .at(roots, root, from)
-            .or_else(|| groups.at(roots, root, to));
+        let heir = groups.at(roots, root, from).or_else(|| groups.at(roots, root, to));
         let related =
             |other: RootIx| other == root || self.resolver.roots.related(root).contains(&other);
         let within = changed
@@ -604,10 +540,7 @@ impl Run<'_> {
             return Ok(NO_STREAM);
         };
         let joined = grouped.groups.at(&self.resolver.roots, root, event.at);
-        Ok(joined
-            .and_then(|it| grouped.numbers.get(&it))
-            .copied()
-            .unwrap_or(NO_STREAM))
+        Ok(joined.and_then(|it| grouped.numbers.get(&it)).copied().unwrap_or(NO_STREAM))
     }
 
     // --- 4. facts ---------------------------------------------------------------------------------
@@ -660,11 +593,7 @@ impl Run<'_> {
         touched: &mut BTreeSet<StreamNum>,
     ) -> Result<()> {
         let mut told = Vec::new();
-        for event in marks
-            .attention
-            .iter()
-            .filter(|event| event.kind <= kind_id::AFK)
-        {
+        for event in marks.attention.iter().filter(|event| event.kind <= kind_id::AFK) {
             if let Some(idle) = idle(event) {
                 told.push((event.at, focus::Mark::Away(idle)));
             } else if event.kind != kind_id::AFK {
@@ -691,12 +620,8 @@ impl Run<'_> {
         let tells = |event: &&Sighting| {
             event.session != 0 && matches!(event.kind, kind_id::AGENT_SESSION | kind_id::TOOL_USE)
         };
-        let concerned: BTreeSet<TextId> = batch
-            .events
-            .iter()
-            .filter(tells)
-            .map(|event| event.session)
-            .collect();
+        let concerned: BTreeSet<TextId> =
+            batch.events.iter().filter(tells).map(|event| event.session).collect();
         let mut by_session: BTreeMap<TextId, Vec<(Timestamp, work::Mark<StreamNum>)>> =
             BTreeMap::new();
         for event in marks.work.iter().filter(tells) {
@@ -710,10 +635,7 @@ impl Run<'_> {
             } else {
                 continue;
             };
-            by_session
-                .entry(event.session)
-                .or_default()
-                .push((event.at, mark));
+            by_session.entry(event.session).or_default().push((event.at, mark));
         }
         for (session, told) in by_session {
             for window in &marks.work_windows {
@@ -725,13 +647,7 @@ impl Run<'_> {
                 };
                 // Between the first mark and the last everything is known, and nothing beyond.
                 let spans = work::allocate(told, self.settings.agent_timeout);
-                derived::rewrite(
-                    self.conn,
-                    session,
-                    Interval::new(*start, *end),
-                    &spans,
-                    touched,
-                )?;
+                derived::rewrite(self.conn, session, Interval::new(*start, *end), &spans, touched)?;
             }
         }
         Ok(())
@@ -819,20 +735,12 @@ impl Draft {
             needs_recompute: true,
             updated_at: String::new(),
         };
-        Self {
-            row,
-            stored: None,
-            counted: Range::default(),
-        }
+        Self { row, stored: None, counted: Range::default() }
     }
 
     /// A stored stream to which something is added.
     fn of(row: StreamRow) -> Self {
-        Self {
-            stored: Some(row.clone()),
-            row,
-            counted: Range::default(),
-        }
+        Self { stored: Some(row.clone()), row, counted: Range::default() }
     }
 
     /// A stored stream whose events are all counted again.
@@ -867,10 +775,7 @@ fn idle(event: &Sighting) -> Option<Millis> {
     }
     let data = event.data();
     let gone = data.get("status").and_then(|it| it.as_str()) == Some("idle");
-    let since = data
-        .get("idle_duration_ms")
-        .and_then(serde_json::Value::as_f64)
-        .unwrap_or(0.0);
+    let since = data.get("idle_duration_ms").and_then(serde_json::Value::as_f64).unwrap_or(0.0);
     #[expect(clippy::cast_possible_truncation, reason = "clamped to a week")]
     gone.then_some(since.clamp(0.0, IDLE_LIMIT as f64) as Millis)
 }
@@ -885,9 +790,7 @@ fn direct_and_delegated(entries: &[TimeEntry]) -> (Millis, Millis) {
     let (direct, delegated): (Vec<&TimeEntry>, Vec<_>) =
         entries.iter().partition(|entry| entry.actor == PERSON);
     let of = |entries: Vec<&TimeEntry>| {
-        time::total(&time::union(
-            entries.into_iter().map(|entry| entry.interval).collect(),
-        ))
+        time::total(&time::union(entries.into_iter().map(|entry| entry.interval).collect()))
     };
     (of(direct), of(delegated))
 }

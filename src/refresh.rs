@@ -140,25 +140,16 @@ pub fn read_logs(
 ) -> Result<LogsRead, StoreError> {
     let found = agents::discover(&logs.claude, &logs.codex);
     let mut done = LogsRead::default();
-    done.unreadable.extend(
-        found
-            .unreadable
-            .iter()
-            .map(|(path, error)| (path.clone(), error.to_string())),
-    );
+    done.unreadable
+        .extend(found.unreadable.iter().map(|(path, error)| (path.clone(), error.to_string())));
     let due_now = |state: Option<&String>, file: &LogFile| {
-        let state: FileState = state
-            .and_then(|state| serde_json::from_str(state).ok())
-            .unwrap_or_default();
-        state
-            .needs_reading(file, logs.now, logs.agent_timeout)
-            .then_some(state)
+        let state: FileState =
+            state.and_then(|state| serde_json::from_str(state).ok()).unwrap_or_default();
+        state.needs_reading(file, logs.now, logs.agent_timeout).then_some(state)
     };
     let states = store::agents::files(store.conn())?;
-    let (due, unchanged): (Vec<_>, Vec<_>) = found
-        .files
-        .iter()
-        .partition(|file| due_now(states.get(&file.key()), file).is_some());
+    let (due, unchanged): (Vec<_>, Vec<_>) =
+        found.files.iter().partition(|file| due_now(states.get(&file.key()), file).is_some());
     done.unchanged = unchanged.len() as u64;
     let subagents = found.subagents();
     let total = due.len() as u64;
@@ -185,11 +176,7 @@ pub fn read_logs(
                 places: &mut places,
                 subagents: &subagents,
             };
-            let mut seen = Known {
-                conn: &tx,
-                session: texts.id(&file.session_id)?,
-                failed: None,
-            };
+            let mut seen = Known { conn: &tx, session: texts.id(&file.session_id)?, failed: None };
             let mut failed = None;
             let mut sink = |event| {
                 in_transaction += 1;
@@ -238,16 +225,9 @@ impl LogsRead {
         for (reason, count) in report.skipped {
             *self.skipped.entry(reason).or_default() += count;
         }
-        let bad = report
-            .first_bad
-            .into_iter()
-            .map(|it| (path.to_owned(), it.line, it.why));
+        let bad = report.first_bad.into_iter().map(|it| (path.to_owned(), it.line, it.why));
         self.first_bad.extend(bad);
-        self.unreadable.extend(
-            report
-                .error
-                .map(|error| (path.to_owned(), error.to_string())),
-        );
+        self.unreadable.extend(report.error.map(|error| (path.to_owned(), error.to_string())));
         report.titles
     }
 }

@@ -38,11 +38,7 @@ impl<'c> Resolver<'c> {
             roots: Roots::new(&settings.homes),
             places: HashMap::new(),
             sessions: HashMap::new(),
-            terminals: settings
-                .terminals
-                .iter()
-                .map(|name| name.to_lowercase())
-                .collect(),
+            terminals: settings.terminals.iter().map(|name| name.to_lowercase()).collect(),
             focus: None,
         }
     }
@@ -51,15 +47,9 @@ impl<'c> Resolver<'c> {
     /// database each time.
     pub(crate) fn remember_focus(&mut self, events: &[Sighting]) {
         let mut history: HashMap<TextId, Vec<Focus>> = HashMap::new();
-        for event in events
-            .iter()
-            .filter(|event| event.kind == kind_id::PANE_FOCUS)
-        {
+        for event in events.iter().filter(|event| event.kind == kind_id::PANE_FOCUS) {
             for pane in BTreeSet::from([0, event.pane]) {
-                history
-                    .entry(pane)
-                    .or_default()
-                    .push((event.at, event.place));
+                history.entry(pane).or_default().push((event.at, event.place));
             }
         }
         self.focus = Some(history);
@@ -104,10 +94,7 @@ impl<'c> Resolver<'c> {
         };
         let history = history.get(&pane).map_or(&[][..], Vec::as_slice);
         let until = history.partition_point(|(when, _)| *when <= at);
-        Ok(history
-            .get(..until)
-            .and_then(<[Focus]>::last)
-            .map_or(0, |(_, place)| *place))
+        Ok(history.get(..until).and_then(<[Focus]>::last).map_or(0, |(_, place)| *place))
     }
 
     /// The root of an event: that of its agent session, else of its own place, else of the pane
@@ -132,24 +119,15 @@ impl<'c> Resolver<'c> {
                 return Ok(Some(root));
             }
         }
-        if event.session != 0 {
-            self.session_root(event.session)
-        } else {
-            Ok(None)
-        }
+        if event.session != 0 { self.session_root(event.session) } else { Ok(None) }
     }
 
     /// Whether the event is the focus of a terminal's window.
     fn is_terminal(&self, event: &Sighting) -> bool {
         event.kind == kind_id::WINDOW_FOCUS
-            && event
-                .data()
-                .get("app")
-                .and_then(Value::as_str)
-                .is_some_and(|app| {
-                    let app = app.to_lowercase();
-                    self.terminals
-                        .contains(app.trim_end_matches(".exe").trim_end_matches(".app"))
-                })
+            && event.data().get("app").and_then(Value::as_str).is_some_and(|app| {
+                let app = app.to_lowercase();
+                self.terminals.contains(app.trim_end_matches(".exe").trim_end_matches(".app"))
+            })
     }
 }

@@ -22,10 +22,7 @@ impl<'c> Viewer<'c> {
     /// A viewer for whom days and clock times are those of `zone`.
     #[must_use]
     pub fn new(conn: &'c Connection, zone: Zone) -> Self {
-        Self {
-            texts: Texts::new(conn),
-            zone,
-        }
+        Self { texts: Texts::new(conn), zone }
     }
 
     /// The stream as the rules see it.
@@ -77,9 +74,7 @@ pub fn run(conn: &Connection, rules: &Rules, zone: Zone, now: &str) -> Result<us
     for row in &flagged {
         let stream = viewer.view(row)?;
         let winner = rules.first_match(&stream, &mut scratch);
-        let outcome = winner
-            .map(|id| rules.outcome(id, &stream))
-            .unwrap_or_default();
+        let outcome = winner.map(|id| rules.outcome(id, &stream)).unwrap_or_default();
         let rule = winner.map(|id| rules.rule(id)).map(|rule| RuleRef {
             index: i64::try_from(rule.index()).unwrap_or(i64::MAX),
             name: rule.name.clone(),
@@ -89,13 +84,7 @@ pub fn run(conn: &Connection, rules: &Rules, zone: Zone, now: &str) -> Result<us
         stored::apply(conn, &row.id, &changes)?;
         let same = changes.is_empty() && outcome.project == row.project;
         let updated_at = if same { &row.updated_at } else { now };
-        derived::set_rule(
-            conn,
-            row.num,
-            rule.as_ref(),
-            outcome.project.as_deref(),
-            updated_at,
-        )?;
+        derived::set_rule(conn, row.num, rule.as_ref(), outcome.project.as_deref(), updated_at)?;
     }
     Ok(flagged.len())
 }

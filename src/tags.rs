@@ -71,11 +71,7 @@ pub fn ruled(now: &Tagged, wanted: &[String]) -> Vec<Change> {
     let given = wanted
         .iter()
         .filter(|tag| !now.removed.contains(*tag))
-        .filter(|tag| {
-            now.tags
-                .get(*tag)
-                .is_none_or(|source| *source < Source::Rule)
-        })
+        .filter(|tag| now.tags.get(*tag).is_none_or(|source| *source < Source::Rule))
         .map(|tag| Change::Set(tag.clone(), Source::Rule));
     let mut changes: Vec<_> = gone.chain(given).collect();
     changes.sort_unstable();
@@ -131,10 +127,7 @@ mod tests {
 
     fn tagged(tags: &[(&str, Source)], removed: &[&str]) -> Tagged {
         Tagged {
-            tags: tags
-                .iter()
-                .map(|(tag, source)| ((*tag).to_owned(), *source))
-                .collect(),
+            tags: tags.iter().map(|(tag, source)| ((*tag).to_owned(), *source)).collect(),
             removed: removed.iter().map(|tag| (*tag).to_owned()).collect(),
         }
     }
@@ -155,10 +148,7 @@ mod tests {
             &["off"],
         );
         assert_eq!(
-            ruled(
-                &now,
-                &words(&["acme", "billable", "guess", "off", "billable"])
-            ),
+            ruled(&now, &words(&["acme", "billable", "guess", "off", "billable"])),
             [
                 Change::Set("billable".to_owned(), Source::Rule),
                 Change::Set("guess".to_owned(), Source::Rule),
@@ -172,19 +162,13 @@ mod tests {
         let now = tagged(&[("acme", Source::Rule)], &[]);
         assert_eq!(
             untagged_by_user(&now, "acme"),
-            [
-                Change::Drop("acme".to_owned()),
-                Change::Hold("acme".to_owned())
-            ]
+            [Change::Drop("acme".to_owned()), Change::Hold("acme".to_owned())]
         );
         let off = tagged(&[], &["acme"]);
         assert_eq!(ruled(&off, &words(&["acme"])), []);
         assert_eq!(
             tagged_by_user(&off, "acme"),
-            [
-                Change::Set("acme".to_owned(), Source::User),
-                Change::Release("acme".to_owned())
-            ]
+            [Change::Set("acme".to_owned(), Source::User), Change::Release("acme".to_owned())]
         );
         assert_eq!(untagged_by_user(&off, "acme"), []);
     }
@@ -193,11 +177,7 @@ mod tests {
     fn a_persons_words_move_along_when_streams_are_joined() {
         let now = tagged(&[("a", Source::Rule), ("mine", Source::User)], &["no"]);
         let other = tagged(
-            &[
-                ("a", Source::User),
-                ("r", Source::Rule),
-                ("no", Source::User),
-            ],
+            &[("a", Source::User), ("r", Source::Rule), ("no", Source::User)],
             &["mine", "b"],
         );
         assert_eq!(

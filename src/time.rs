@@ -87,12 +87,8 @@ impl Timestamp {
             "%Y%m%dT%H%M%S%.f%#z",
             "%Y-%m-%dT%H:%M%#z",
         ];
-        const UTC: [&str; 4] = [
-            "%Y-%m-%dT%H:%M:%S%.f",
-            "%Y-%m-%d %H:%M:%S%.f",
-            "%Y%m%dT%H%M%S%.f",
-            "%Y-%m-%dT%H:%M",
-        ];
+        const UTC: [&str; 4] =
+            ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y%m%dT%H%M%S%.f", "%Y-%m-%dT%H:%M"];
         let unzoned = text.strip_suffix(['Z', 'z']);
         WITH_OFFSET
             .iter()
@@ -111,11 +107,7 @@ impl Timestamp {
 /// RFC 3339 in UTC with `Z`, with as many groups of three fraction digits as the instant needs.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            &self
-                .to_datetime()
-                .to_rfc3339_opts(SecondsFormat::AutoSi, true),
-        )
+        f.write_str(&self.to_datetime().to_rfc3339_opts(SecondsFormat::AutoSi, true))
     }
 }
 
@@ -143,10 +135,7 @@ pub struct Interval {
 
 impl Interval {
     /// All of time.
-    pub const ALWAYS: Self = Self {
-        start: Timestamp::MIN,
-        end: Timestamp::MAX,
-    };
+    pub const ALWAYS: Self = Self { start: Timestamp::MIN, end: Timestamp::MAX };
 
     /// From `start` up to `end`; empty where `end` is not later.
     #[must_use]
@@ -176,10 +165,7 @@ impl Interval {
     /// What both have in common; empty where nothing.
     #[must_use]
     pub fn intersect(self, other: Self) -> Self {
-        Self {
-            start: self.start.max(other.start),
-            end: self.end.min(other.end),
-        }
+        Self { start: self.start.max(other.start), end: self.end.min(other.end) }
     }
 }
 
@@ -233,13 +219,8 @@ mod tests {
         ] {
             assert_eq!(Timestamp::parse(text), Some(want), "{text}");
         }
-        for text in [
-            "",
-            "yesterday",
-            "2025-01-28",
-            "2025-13-28T10:00:00Z",
-            "9999-01-01T00:00:00Z",
-        ] {
+        for text in ["", "yesterday", "2025-01-28", "2025-13-28T10:00:00Z", "9999-01-01T00:00:00Z"]
+        {
             assert_eq!(Timestamp::parse(text), None, "{text}");
         }
     }

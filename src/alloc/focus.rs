@@ -12,8 +12,6 @@ use crate::time::{Interval, Millis, Timestamp};
 pub enum Mark<T> {
     /// The person looked at `T`: a focus, a scroll or a message.
     On(T),
-    /// The person looked at something that is nobody's.
-    Elsewhere,
     /// The person is away, and has been for so many milliseconds.
     Away(Millis),
 }
@@ -44,31 +42,22 @@ pub fn allocate<T: Copy + Eq>(marks: &[(Timestamp, Mark<T>)], window: Millis) ->
 fn away<T>(marks: &[(Timestamp, Mark<T>)]) -> Vec<Interval> {
     let gone = marks.iter().filter_map(|(at, mark)| match mark {
         Mark::Away(since) => Some(Interval::new(at.plus(-since), *at)),
-        Mark::On(_) | Mark::Elsewhere => None,
+        Mark::On(_) => None,
     });
     crate::time::union(gone.collect())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Mark::{Away, Elsewhere, On};
+    use super::Mark::{Away, On};
     use super::*;
     use proptest::prelude::*;
 
     fn spans(marks: &[(i64, Mark<char>)]) -> Vec<(i64, i64, char)> {
-        let marks: Vec<_> = marks
-            .iter()
-            .map(|(at, m)| (Timestamp::from_millis(*at), *m))
-            .collect();
+        let marks: Vec<_> = marks.iter().map(|(at, m)| (Timestamp::from_millis(*at), *m)).collect();
         allocate(&marks, 5)
             .into_iter()
-            .map(|it| {
-                (
-                    it.interval.start.millis(),
-                    it.interval.end.millis(),
-                    it.target,
-                )
-            })
+            .map(|it| (it.interval.start.millis(), it.interval.end.millis(), it.target))
             .collect()
     }
 
@@ -78,7 +67,6 @@ mod tests {
             spans(&[(0, On('a')), (3, On('b')), (20, On('b')), (22, On('b'))]),
             [(0, 3, 'a'), (3, 8, 'b'), (20, 27, 'b'),]
         );
-        assert_eq!(spans(&[(0, On('a')), (2, Elsewhere)]), [(0, 2, 'a')]);
     }
 
     #[test]
@@ -90,10 +78,7 @@ mod tests {
             [(0, 1, 'a'), (4, 9, 'c')]
         );
         assert_eq!(spans(&[(0, On('a')), (10, Away(8))]), [(0, 2, 'a')]);
-        assert_eq!(
-            spans(&[(0, On('a')), (3, Away(2)), (9, Away(7))]),
-            [(0, 1, 'a')]
-        );
+        assert_eq!(spans(&[(0, On('a')), (3, Away(2)), (9, Away(7))]), [(0, 1, 'a')]);
     }
 
     /// The definition, instant by instant.
@@ -118,8 +103,7 @@ mod tests {
                 .into_iter()
                 .map(|(at, what, since)| (at, match what {
                     0 => Away(since),
-                    1 => Elsewhere,
-                    2 => On('a'),
+                    1 | 2 => On('a'),
                     3 => On('b'),
                     _ => On('c'),
                 }))

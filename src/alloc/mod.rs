@@ -41,9 +41,6 @@ fn push<T: Copy + Eq>(spans: &mut Vec<Span<T>>, start: Timestamp, end: Timestamp
         Some(last) if last.target == target && last.interval.end == start => {
             last.interval.end = end;
         }
-        _ => spans.push(Span {
-            interval: Interval::new(start, end),
-            target,
-        }),
+        _ => spans.push(Span { interval: Interval::new(start, end), target }),
     }
 }

@@ -34,10 +34,7 @@ mod tests {
     use super::*;
 
     fn spans(marks: &[(i64, Mark<char>)]) -> Vec<(i64, i64)> {
-        let marks: Vec<_> = marks
-            .iter()
-            .map(|(at, m)| (Timestamp::from_millis(*at), *m))
-            .collect();
+        let marks: Vec<_> = marks.iter().map(|(at, m)| (Timestamp::from_millis(*at), *m)).collect();
         allocate(&marks, 30)
             .into_iter()
             .map(|it| (it.interval.start.millis(), it.interval.end.millis()))
@@ -46,27 +43,18 @@ mod tests {
 
     #[test]
     fn work_lasts_from_the_first_use_to_the_end() {
-        assert_eq!(
-            spans(&[(0, Use('a')), (10, Use('a')), (40, Use('a')), (45, End)]),
-            [(0, 45)]
-        );
+        assert_eq!(spans(&[(0, Use('a')), (10, Use('a')), (40, Use('a')), (45, End)]), [(0, 45)]);
     }
 
     #[test]
     fn silence_ends_it_at_the_last_use() {
-        assert_eq!(
-            spans(&[(0, Use('a')), (10, Use('a')), (41, Use('a'))]),
-            [(0, 10)]
-        );
+        assert_eq!(spans(&[(0, Use('a')), (10, Use('a')), (41, Use('a'))]), [(0, 10)]);
         assert_eq!(spans(&[(0, Use('a')), (31, End)]), []);
     }
 
     #[test]
     fn a_resumed_session_works_again() {
-        assert_eq!(
-            spans(&[(0, Use('a')), (5, End), (9, Use('a')), (12, End)]),
-            [(0, 5), (9, 12)]
-        );
+        assert_eq!(spans(&[(0, Use('a')), (5, End), (9, Use('a')), (12, End)]), [(0, 5), (9, 12)]);
         assert_eq!(spans(&[(0, End), (5, End)]), []);
     }
 }

@@ -64,20 +64,14 @@ pub(super) enum RunRules {
 impl App {
     pub(super) fn new(env: Env, config: Option<PathBuf>, database: Option<PathBuf>) -> Self {
         let given = |path: Option<PathBuf>| path.filter(|path| !path.as_os_str().is_empty());
-        let config = given(config).unwrap_or_else(|| {
-            env.base("XDG_CONFIG_HOME", ".config")
-                .join("tt/config.toml")
-        });
+        let config = given(config)
+            .unwrap_or_else(|| env.base("XDG_CONFIG_HOME", ".config").join("tt/config.toml"));
         let database = given(database)
             .unwrap_or_else(|| env.base("XDG_DATA_HOME", ".local/share").join("tt/tt.db"));
         for warning in &env.warnings {
             say(&format!("Warning: {warning}"));
         }
-        Self {
-            env,
-            config,
-            database,
-        }
+        Self { env, config, database }
     }
 
     pub(super) fn spool(&self) -> PathBuf {
@@ -90,17 +84,15 @@ impl App {
 
     /// What rules need to know of this machine.
     pub(super) fn rules_env(&self) -> rules::Env {
-        rules::Env {
-            home: self.env.home(),
-        }
+        rules::Env { home: self.env.home() }
     }
 
     /// Reads the config file.
     pub(super) fn read_config(&self) -> Config {
-        let name = self.config.file_name().map_or_else(
-            || "config.toml".to_owned(),
-            |name| name.to_string_lossy().into_owned(),
-        );
+        let name = self
+            .config
+            .file_name()
+            .map_or_else(|| "config.toml".to_owned(), |name| name.to_string_lossy().into_owned());
         let home = self.env.home();
         let bytes = match std::fs::read(&self.config) {
             Ok(bytes) => bytes,
@@ -112,11 +104,7 @@ impl App {
                     source: SourceFile::new(name, ""),
                     findings: Vec::new(),
                     settings: if missing { settings } else { Err(why.clone()) },
-                    rules: if missing {
-                        RulesState::Missing
-                    } else {
-                        RulesState::Unreadable(why)
-                    },
+                    rules: if missing { RulesState::Missing } else { RulesState::Unreadable(why) },
                 };
             }
         };
@@ -133,20 +121,13 @@ impl App {
             }
         };
         let settings = Settings::read(&text, home.as_deref());
-        let fingerprint = blake3::hash(format!("{home:?} {text}").as_bytes())
-            .to_hex()
-            .to_string();
+        let fingerprint = blake3::hash(format!("{home:?} {text}").as_bytes()).to_hex().to_string();
         let source = SourceFile::new(name, text);
         let checkup = rules::check(&source, &self.rules_env());
         let rules = checkup.rules.map_or(RulesState::Broken, |rules| {
             RulesState::Ready(Box::new(rules.compile()), fingerprint)
         });
-        Config {
-            source,
-            findings: checkup.findings,
-            rules,
-            settings,
-        }
+        Config { source, findings: checkup.findings, rules, settings }
     }
 
     /// Says on stderr what is wrong with the config, for commands that are not about it.
@@ -169,10 +150,7 @@ impl App {
                     error.details.iter().for_each(|line| say(line));
                 }
                 if errors.len() > 3 {
-                    say(&format!(
-                        "… and {} more",
-                        count(errors.len() as u64 - 3, "error")
-                    ));
+                    say(&format!("… and {} more", count(errors.len() as u64 - 3, "error")));
                 }
                 say("No rule runs and no tag changes until this is fixed: see 'tt rules check'.");
             }
@@ -249,10 +227,7 @@ impl App {
         let settings = self.settings(config, store.conn())?;
         let read = self.read_logs(store, &settings)?;
         for (path, why) in &read.unreadable {
-            say(&format!(
-                "Warning: cannot read {}: {why}",
-                self.env.shown(path)
-            ));
+            say(&format!("Warning: cannot read {}: {why}", self.env.shown(path)));
         }
         let in_force = match (&config.rules, run_rules) {
             (RulesState::Ready(rules, fingerprint), RunRules::Yes) => {
@@ -276,9 +251,7 @@ impl App {
     /// Moves the spool into the database.
     pub(super) fn drain(&self, store: &mut Store) -> Result<(), Failure> {
         for bad in refresh::drain_spool(store, &self.spool())? {
-            say(&format!(
-                "Warning: a line of the spool was passed over: {bad}"
-            ));
+            say(&format!("Warning: a line of the spool was passed over: {bad}"));
         }
         Ok(())
     }
@@ -325,10 +298,8 @@ impl App {
             ))),
             1 => found.pop().ok_or(Failure::Found),
             _ => {
-                let mut text = format!(
-                    "'{text}' may be any of {}:",
-                    count(found.len() as u64, "stream")
-                );
+                let mut text =
+                    format!("'{text}' may be any of {}:", count(found.len() as u64, "stream"));
                 for row in found.iter().take(10) {
                     let id = short_id(conn, &row.id)?;
                     let began = self.env.zone.local(row.first).format("%b %-d %H:%M");

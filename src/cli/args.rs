@@ -24,22 +24,10 @@ use clap_complete::Shell;
 )]
 pub(super) struct Cli {
     /// Config file instead of ~/.config/tt/config.toml
-    #[arg(
-        long,
-        global = true,
-        env = "TT_CONFIG",
-        value_name = "FILE",
-        help_heading = "Global"
-    )]
+    #[arg(long, global = true, env = "TT_CONFIG", value_name = "FILE", help_heading = "Global")]
     pub(super) config: Option<PathBuf>,
     /// Database file instead of ~/.local/share/tt/tt.db
-    #[arg(
-        long,
-        global = true,
-        env = "TT_DB",
-        value_name = "FILE",
-        help_heading = "Global"
-    )]
+    #[arg(long, global = true, env = "TT_DB", value_name = "FILE", help_heading = "Global")]
     pub(super) db: Option<PathBuf>,
     /// What to do
     #[command(subcommand)]
@@ -77,19 +65,15 @@ pub(super) enum Command {
     #[command(after_help = "Example:\n  tt rename a1b2c3d \"Auth service\"")]
     Rename(RenameArgs),
     /// Give events to a stream; inference does not take them away
-    #[command(
-        after_help = "Example:\n  tt assign 80958e0c5a00f3a1 80958e0c5a10 a1b2c3d\n\n\
+    #[command(after_help = "Example:\n  tt assign 80958e0c5a00f3a1 80958e0c5a10 a1b2c3d\n\n\
         Events are named by any unique prefix of their id (see tt events), the stream by a prefix \
-        of its id or by its name."
-    )]
+        of its id or by its name.")]
     Assign(AssignArgs),
     /// Run the rules again on streams they have run on already
-    #[command(
-        after_help = "Examples:\n  tt recompute                      the rules, on every \
+    #[command(after_help = "Examples:\n  tt recompute                      the rules, on every \
         stream\n  tt recompute --since 2025-01-20   on the streams from then on\n  \
         tt recompute --all                streams and times too, from the events\n\n\
-        Tags that you gave, and tags that you took off, stay as they are."
-    )]
+        Tags that you gave, and tags that you took off, stay as they are.")]
     Recompute(RecomputeArgs),
     /// Check the rules, and see what they match
     #[command(subcommand)]
@@ -231,11 +215,9 @@ pub(super) struct RecomputeArgs {
 #[derive(Subcommand, Debug)]
 pub(super) enum RulesCommand {
     /// Check the rule file; or see what it does to streams
-    #[command(
-        after_help = "Examples:\n  tt rules check\n  tt rules check rules.toml\n  \
+    #[command(after_help = "Examples:\n  tt rules check\n  tt rules check rules.toml\n  \
         tt rules check --stream a1b2c3d\n  tt rules check --dry-run\n\n\
-        Exit status: 0 without errors, 1 with errors."
-    )]
+        Exit status: 0 without errors, 1 with errors.")]
     Check(CheckArgs),
 }
 
@@ -335,10 +317,8 @@ pub(super) enum IngestCommand {
         text: Vec<String>,
     },
     /// New lines in the logs of Claude Code and Codex (other commands do this too)
-    #[command(
-        after_help = "Logs are looked for in CLAUDE_CONFIG_DIR (else ~/.claude) and \
-        CODEX_HOME (else ~/.codex).\nOf prompts only the length is taken, never the text."
-    )]
+    #[command(after_help = "Logs are looked for in CLAUDE_CONFIG_DIR (else ~/.claude) and \
+        CODEX_HOME (else ~/.codex).\nOf prompts only the length is taken, never the text.")]
     Agents {
         /// Account for every line
         #[arg(long, short)]

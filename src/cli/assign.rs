@@ -12,9 +12,7 @@ use crate::store::{derived, events};
 
 pub(super) fn run(app: &App, args: &AssignArgs, out: &mut dyn Write) -> Outcome {
     let Some((name, prefixes)) = args.events_and_stream.split_last() else {
-        return Err(Failure::Usage(
-            "name at least one event, and a stream".to_owned(),
-        ));
+        return Err(Failure::Usage("name at least one event, and a stream".to_owned()));
     };
     let (mut store, _) = app.up_to_date(RunRules::Yes)?;
     let tx = store.write()?;
@@ -32,10 +30,8 @@ pub(super) fn run(app: &App, args: &AssignArgs, out: &mut dyn Write) -> Outcome 
                 )));
             }
             (None, several) => {
-                let ids: Vec<String> = several
-                    .iter()
-                    .map(|event| format!("\n  {}  {}", event.id, event.at))
-                    .collect();
+                let ids: Vec<String> =
+                    several.iter().map(|event| format!("\n  {}  {}", event.id, event.at)).collect();
                 return Err(Failure::Failed(format!(
                     "several events' ids begin with '{}':{}\n  Nothing was assigned.",
                     harmless(prefix),

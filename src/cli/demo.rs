@@ -11,10 +11,7 @@ const EVENTS: &str = include_str!("demo/events.jsonl");
 const CONFIG: &str = include_str!("demo/config.toml");
 
 pub(super) fn run(app: &App, out: &mut dyn Write) -> Outcome {
-    let folder = tempfile::Builder::new()
-        .prefix("tt-demo-")
-        .tempdir()
-        .map_err(cannot)?;
+    let folder = tempfile::Builder::new().prefix("tt-demo-").tempdir().map_err(cannot)?;
     let config = folder.path().join("config.toml");
     let events = folder.path().join("events.jsonl");
     std::fs::write(&config, CONFIG).map_err(cannot)?;
@@ -24,51 +21,23 @@ pub(super) fn run(app: &App, out: &mut dyn Write) -> Outcome {
         Some(config),
         Some(folder.path().join("tt.db")),
     );
-    writeln!(
-        out,
-        "Sami's week, as tmux, Claude Code and Codex saw it. Nothing is kept.\n"
-    )?;
+    writeln!(out, "Sami's week, as tmux, Claude Code and Codex saw it. Nothing is kept.\n")?;
 
     prompt(out, "cat ~/.config/tt/config.toml")?;
     write!(out, "{CONFIG}")?;
     prompt(out, "tt import events.jsonl")?;
-    super::import::run(
-        &demo,
-        &ImportArgs {
-            files: vec![events],
-        },
-        out,
-    )?;
+    super::import::run(&demo, &ImportArgs { files: vec![events] }, out)?;
     prompt(out, "tt rules check")?;
-    let check = CheckArgs {
-        files: Vec::new(),
-        stream: None,
-        dry_run: false,
-        format: Format::Text,
-    };
+    let check = CheckArgs { files: Vec::new(), stream: None, dry_run: false, format: Format::Text };
     super::rules::run(&demo, super::args::RulesCommand::Check(check), out)?;
     prompt(out, "tt report --week")?;
-    super::report::run(
-        &demo,
-        &ReportArgs {
-            week: true,
-            ..ReportArgs::default()
-        },
-        out,
-    )?;
+    super::report::run(&demo, &ReportArgs { week: true, ..ReportArgs::default() }, out)?;
     prompt(out, "tt streams")?;
-    let streams = StreamsArgs {
-        range: RangeArgs::default(),
-        untagged: false,
-        tag: None,
-        json: false,
-    };
+    let streams =
+        StreamsArgs { range: RangeArgs::default(), untagged: false, tag: None, json: false };
     super::streams::run(&demo, &streams, out)?;
 
-    writeln!(
-        out,
-        "\nYour own: 'tt init' writes a config, 'tt report' reads your agents' logs."
-    )?;
+    writeln!(out, "\nYour own: 'tt init' writes a config, 'tt report' reads your agents' logs.")?;
     out.flush()?;
     folder.close().map_err(cannot)
 }

@@ -46,9 +46,7 @@ impl Env {
             now
         });
         Self {
-            now: set
-                .flatten()
-                .unwrap_or(Timestamp::from_millis(clock.millis())),
+            now: set.flatten().unwrap_or(Timestamp::from_millis(clock.millis())),
             zone,
             warnings,
             out_is_terminal: std::io::stdout().is_terminal(),
@@ -61,18 +59,13 @@ impl Env {
     /// in `folder`.
     #[must_use]
     pub(super) fn of_demo(real: &Self, folder: &Path) -> Self {
-        let kept = ["COLUMNS", "NO_COLOR", "TERM"]
-            .into_iter()
-            .filter_map(|name| {
-                let value = real.variables.get(name.as_ref() as &std::ffi::OsStr)?;
-                Some((OsString::from(name), value.clone()))
-            });
+        let kept = ["COLUMNS", "NO_COLOR", "TERM"].into_iter().filter_map(|name| {
+            let value = real.variables.get(name.as_ref() as &std::ffi::OsStr)?;
+            Some((OsString::from(name), value.clone()))
+        });
         let logs = ["CLAUDE_CONFIG_DIR", "CODEX_HOME"].map(|name| (name.into(), folder.into()));
         Self {
-            variables: kept
-                .chain([("HOME".into(), "/home/sami".into())])
-                .chain(logs)
-                .collect(),
+            variables: kept.chain([("HOME".into(), "/home/sami".into())]).chain(logs).collect(),
             now: Timestamp::parse("2025-01-29T18:00:00Z").unwrap_or(real.now),
             zone: Zone::UTC,
             warnings: Vec::new(),
@@ -91,10 +84,7 @@ impl Env {
     /// A variable that is set, not empty, and text.
     #[must_use]
     pub(super) fn text(&self, name: &str) -> Option<&str> {
-        let value = self
-            .variables
-            .get(name.as_ref() as &std::ffi::OsStr)?
-            .to_str()?;
+        let value = self.variables.get(name.as_ref() as &std::ffi::OsStr)?.to_str()?;
         (!value.is_empty()).then_some(value)
     }
 
@@ -125,10 +115,7 @@ impl Env {
     /// A path as people write it, with `~` for the home directory.
     #[must_use]
     pub(super) fn shown(&self, path: &Path) -> String {
-        match self
-            .path("HOME")
-            .and_then(|home| path.strip_prefix(home).ok().map(Path::to_owned))
-        {
+        match self.path("HOME").and_then(|home| path.strip_prefix(home).ok().map(Path::to_owned)) {
             Some(rest) if rest.as_os_str().is_empty() => "~".to_owned(),
             Some(rest) => format!("~/{}", rest.display()),
             None => path.display().to_string(),
@@ -144,9 +131,7 @@ impl Env {
     /// Columns of the terminal; 100 where there is none.
     #[must_use]
     pub(super) fn width(&self) -> usize {
-        let asked = self
-            .text("COLUMNS")
-            .and_then(|columns| columns.parse().ok());
+        let asked = self.text("COLUMNS").and_then(|columns| columns.parse().ok());
         let terminal = || {
             let (width, _) = terminal_size::terminal_size_of(std::io::stdout())?;
             Some(usize::from(width.0))

@@ -73,9 +73,7 @@ impl From<rusqlite::Error> for Failure {
 
 impl From<SpoolError> for Failure {
     fn from(error: SpoolError) -> Self {
-        Self::Failed(format!(
-            "{error}\n  Nothing was changed. Check the folder and free space."
-        ))
+        Self::Failed(format!("{error}\n  Nothing was changed. Check the folder and free space."))
     }
 }
 

@@ -24,10 +24,7 @@ pub(super) fn man(folder: Option<&Path>, out: &mut dyn Write) -> Outcome {
         return Ok(out.write_all(&page)?);
     };
     let cannot = |error: std::io::Error| {
-        Failure::Failed(format!(
-            "cannot write man pages to {}: {error}",
-            folder.display()
-        ))
+        Failure::Failed(format!("cannot write man pages to {}: {error}", folder.display()))
     };
     std::fs::create_dir_all(folder).map_err(cannot)?;
     clap_mangen::generate_to(Cli::command(), folder).map_err(cannot)?;

@@ -18,35 +18,17 @@ pub(super) fn run(app: &App, args: &ImportArgs, out: &mut dyn Write) -> Outcome 
     let mut bad = 0;
     let mut unread = false;
     if args.files.is_empty() {
-        bad += one(
-            app,
-            &mut store,
-            "stdin",
-            BufReader::with_capacity(BUFFER, stdin()),
-            out,
-        )?;
+        bad += one(app, &mut store, "stdin", BufReader::with_capacity(BUFFER, stdin()), out)?;
     }
     for path in &args.files {
         if path.as_os_str() == "-" {
-            bad += one(
-                app,
-                &mut store,
-                "stdin",
-                BufReader::with_capacity(BUFFER, stdin()),
-                out,
-            )?;
+            bad += one(app, &mut store, "stdin", BufReader::with_capacity(BUFFER, stdin()), out)?;
             continue;
         }
         let name = app.env.shown(path);
         match File::open(path) {
             Ok(file) => {
-                bad += one(
-                    app,
-                    &mut store,
-                    &name,
-                    BufReader::with_capacity(BUFFER, file),
-                    out,
-                )?;
+                bad += one(app, &mut store, &name, BufReader::with_capacity(BUFFER, file), out)?;
             }
             Err(error) => {
                 super::say(&format!("Error: cannot read {name}: {error}"));
@@ -54,11 +36,7 @@ pub(super) fn run(app: &App, args: &ImportArgs, out: &mut dyn Write) -> Outcome 
             }
         }
     }
-    if bad > 0 || unread {
-        Err(Failure::Found)
-    } else {
-        Ok(())
-    }
+    if bad > 0 || unread { Err(Failure::Found) } else { Ok(()) }
 }
 
 /// Imports one input and says what came of it; the number of bad lines.
@@ -72,21 +50,12 @@ fn one(
     let bar = app.progress(&format!("Importing {name}"), "lines");
     let done = import(store, input, |lines| bar.set_position(lines));
     bar.finish_and_clear();
-    let Imported {
-        added,
-        known,
-        bad,
-        first_bad,
-        ..
-    } = done?;
+    let Imported { added, known, bad, first_bad, .. } = done?;
     for (line, why) in &first_bad {
         super::say(&format!("{name} line {line}: {why}"));
     }
     if bad > first_bad.len() as u64 {
-        super::say(&format!(
-            "… and {}",
-            count(bad - first_bad.len() as u64, "more bad line")
-        ));
+        super::say(&format!("… and {}", count(bad - first_bad.len() as u64, "more bad line")));
     }
     let mut text = format!("{name}: {} imported", count(added, "event"));
     if known > 0 {

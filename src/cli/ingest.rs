@@ -16,12 +16,7 @@ use crate::refresh::LogsRead;
 
 pub(super) fn run(app: &App, command: IngestCommand, out: &mut dyn Write) -> Outcome {
     match command {
-        IngestCommand::PaneFocus {
-            pane,
-            cwd,
-            session,
-            window,
-        } => {
+        IngestCommand::PaneFocus { pane, cwd, session, window } => {
             let place = place(&cwd);
             let data = payload(&[
                 ("pane_id", Some(pane)),
@@ -39,22 +34,11 @@ pub(super) fn run(app: &App, command: IngestCommand, out: &mut dyn Write) -> Out
                 SessionAction::Created => "created",
                 SessionAction::Closed => "closed",
             };
-            let data = payload(&[
-                ("action", Some(action.to_owned())),
-                ("session_name", Some(session)),
-            ]);
-            append(
-                app,
-                kind::TMUX_SESSION,
-                source::TMUX,
-                Place::default(),
-                data,
-            )
+            let data =
+                payload(&[("action", Some(action.to_owned())), ("session_name", Some(session))]);
+            append(app, kind::TMUX_SESSION, source::TMUX, Place::default(), data)
         }
-        IngestCommand::Afk {
-            status,
-            idle_duration_ms,
-        } => {
+        IngestCommand::Afk { status, idle_duration_ms } => {
             let status = match status {
                 AfkStatus::Idle => "idle",
                 AfkStatus::Active => "active",
@@ -65,24 +49,16 @@ pub(super) fn run(app: &App, command: IngestCommand, out: &mut dyn Write) -> Out
             }
             append(app, kind::AFK, source::AFK, Place::default(), data)
         }
-        IngestCommand::GitCommit {
-            cwd,
-            commit,
-            subject,
-        } => git_commit(app, cwd.as_deref(), commit, subject),
+        IngestCommand::GitCommit { cwd, commit, subject } => {
+            git_commit(app, cwd.as_deref(), commit, subject)
+        }
         IngestCommand::Note { text } => {
             let text = text.join(" ");
             if text.trim().is_empty() {
                 return Err(Failure::Usage("a note needs a text".to_owned()));
             }
             let place = git::place_of(&here()?);
-            append(
-                app,
-                kind::NOTE,
-                source::MANUAL,
-                place,
-                payload(&[("text", Some(text))]),
-            )
+            append(app, kind::NOTE, source::MANUAL, place, payload(&[("text", Some(text))]))
         }
         IngestCommand::Agents { verbose, json } => agents(app, (verbose, json), out),
     }
@@ -96,11 +72,7 @@ fn here() -> Result<PathBuf, Failure> {
 /// Where `cwd` is; tmux appends ` (deleted)` to the path of a directory that is gone.
 fn place(cwd: &str) -> Place {
     let cwd = cwd.strip_suffix(" (deleted)").unwrap_or(cwd);
-    if cwd.is_empty() {
-        Place::default()
-    } else {
-        git::place_of(Path::new(cwd))
-    }
+    if cwd.is_empty() { Place::default() } else { git::place_of(Path::new(cwd)) }
 }
 
 /// The pairs that have a value.
@@ -127,19 +99,12 @@ fn git_commit(
     let cwd = cwd.map_or_else(here, |cwd| Ok(cwd.to_owned()))?;
     let place = git::place_of(&cwd);
     if place.repo_root.is_none() {
-        return Err(Failure::Failed(format!(
-            "{} is in no git repository",
-            cwd.display()
-        )));
+        return Err(Failure::Failed(format!("{} is in no git repository", cwd.display())));
     }
     let asked = |format: &str| {
         let arguments = ["log", "-1", "--no-show-signature", format];
-        let output = std::process::Command::new("git")
-            .arg("-C")
-            .arg(&cwd)
-            .args(arguments)
-            .output()
-            .ok()?;
+        let output =
+            std::process::Command::new("git").arg("-C").arg(&cwd).args(arguments).output().ok()?;
         let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         (output.status.success() && !text.is_empty()).then_some(text)
     };
@@ -165,16 +130,10 @@ fn agents(app: &App, (verbose, json): (bool, bool), out: &mut dyn Write) -> Outc
     let settings = app.settings(&config, store.conn())?;
     let read = app.read_logs(&mut store, &settings)?;
     for (path, why) in &read.unreadable {
-        super::say(&format!(
-            "Warning: cannot read {}: {why}",
-            app.env.shown(path)
-        ));
+        super::say(&format!("Warning: cannot read {}: {why}", app.env.shown(path)));
     }
     for (path, line, why) in &read.first_bad {
-        super::say(&format!(
-            "Warning: {} line {line}: {why}",
-            app.env.shown(path)
-        ));
+        super::say(&format!("Warning: {} line {line}: {why}", app.env.shown(path)));
     }
     if json {
         return write_json(

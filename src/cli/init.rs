@@ -17,10 +17,7 @@ pub(super) fn run(app: &App, args: &InitArgs, out: &mut dyn Write) -> Outcome {
         .map_err(|error| Failure::Failed(format!("cannot tell where tt is: {error}")))?;
     let hooks = tmux::hook_lines(&program).map_err(|error| Failure::Failed(error.to_string()))?;
     if !args.install {
-        writeln!(
-            out,
-            "\nThe tmux hooks; 'tt init --install' adds them to your tmux config:\n"
-        )?;
+        writeln!(out, "\nThe tmux hooks; 'tt init --install' adds them to your tmux config:\n")?;
         write!(out, "{hooks}")?;
         return Ok(());
     }
@@ -37,16 +34,11 @@ pub(super) fn run(app: &App, args: &InitArgs, out: &mut dyn Write) -> Outcome {
         return Ok(());
     }
     replace(&conf, &new).map_err(|error| {
-        Failure::Failed(format!(
-            "cannot write {shown}: {error}\n  It was left as it is."
-        ))
+        Failure::Failed(format!("cannot write {shown}: {error}\n  It was left as it is."))
     })?;
     writeln!(out, "The tmux hooks are in {shown}. To begin:")?;
     writeln!(out, "  tmux source-file {shown}")?;
-    writeln!(
-        out,
-        "and detach and attach once, so that the terminal reports its focus."
-    )?;
+    writeln!(out, "and detach and attach once, so that the terminal reports its focus.")?;
     Ok(())
 }
 
@@ -72,15 +64,8 @@ fn write_config(app: &App, out: &mut dyn Write) -> Outcome {
 /// The tmux config in use: the first that exists, else `~/.tmux.conf`.
 fn tmux_conf(app: &App) -> PathBuf {
     let classic = app.env.home_path().join(".tmux.conf");
-    let modern = app
-        .env
-        .base("XDG_CONFIG_HOME", ".config")
-        .join("tmux/tmux.conf");
-    if !classic.exists() && modern.exists() {
-        modern
-    } else {
-        classic
-    }
+    let modern = app.env.base("XDG_CONFIG_HOME", ".config").join("tmux/tmux.conf");
+    if !classic.exists() && modern.exists() { modern } else { classic }
 }
 
 /// Replaces a file's text as a whole or not at all. A link, as dotfile managers make them, stays.
@@ -93,8 +78,7 @@ fn replace(path: &Path, text: &str) -> std::io::Result<()> {
         file.as_file().set_permissions(meta.permissions())?;
     } else {
         use std::os::unix::fs::PermissionsExt;
-        file.as_file()
-            .set_permissions(std::fs::Permissions::from_mode(0o644))?;
+        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
     }
     file.as_file().sync_all()?;
     file.persist(&target).map_err(|error| error.error)?;

@@ -100,11 +100,7 @@ fn count(n: u64, noun: &str) -> String {
 /// Writes `value` as JSON with line breaks.
 fn write_json(out: &mut dyn Write, value: &serde_json::Value) -> Outcome {
     serde_json::to_writer_pretty(&mut *out, value).map_err(|error| {
-        if error.is_io() {
-            Failure::from(io::Error::from(error))
-        } else {
-            error.into()
-        }
+        if error.is_io() { Failure::from(io::Error::from(error)) } else { error.into() }
     })?;
     Ok(writeln!(out)?)
 }

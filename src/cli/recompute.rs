@@ -34,21 +34,13 @@ pub(super) fn run(app: &App, args: &RecomputeArgs, out: &mut dyn Write) -> Outco
     tx.commit()?;
     if args.all {
         rebuild_all(app, &mut store, &config, Some(in_force))?;
-        writeln!(
-            out,
-            "{} inferred and tagged again.",
-            count(streams(&store)?, "stream")
-        )?;
+        writeln!(out, "{} inferred and tagged again.", count(streams(&store)?, "stream"))?;
         return Ok(());
     }
     let settings = app.settings(&config, store.conn())?;
     let at = (app.env.zone, app.env.now);
     refresh::infer_and_tag(&mut store, &settings, Some(in_force), at)?;
-    writeln!(
-        out,
-        "Rules were run on {}.",
-        count(flagged as u64, "stream")
-    )?;
+    writeln!(out, "Rules were run on {}.", count(flagged as u64, "stream"))?;
     Ok(())
 }
 

@@ -17,29 +17,17 @@ use crate::time::{Interval, union};
 
 /// The arguments of `tt week`.
 pub(super) fn this_week(json: bool) -> ReportArgs {
-    ReportArgs {
-        week: true,
-        json,
-        ..ReportArgs::default()
-    }
+    ReportArgs { week: true, json, ..ReportArgs::default() }
 }
 
 /// The arguments of `tt today`.
 pub(super) fn today(json: bool) -> ReportArgs {
-    ReportArgs {
-        day: true,
-        json,
-        ..ReportArgs::default()
-    }
+    ReportArgs { day: true, json, ..ReportArgs::default() }
 }
 
 /// The arguments of `tt yesterday`.
 pub(super) fn yesterday(json: bool) -> ReportArgs {
-    ReportArgs {
-        last_day: true,
-        json,
-        ..ReportArgs::default()
-    }
+    ReportArgs { last_day: true, json, ..ReportArgs::default() }
 }
 
 pub(super) fn run(app: &App, args: &ReportArgs, out: &mut dyn Write) -> Outcome {
@@ -59,29 +47,14 @@ pub(super) fn run(app: &App, args: &ReportArgs, out: &mut dyn Write) -> Outcome 
     let tx = store.read()?;
     let (streams, unassigned) = gather(&tx, period.interval)?;
     let mut report = Report::build(period, now, &streams, &unassigned);
-    for line in report
-        .untagged
-        .streams
-        .iter_mut()
-        .take(text::UNTAGGED_SHOWN)
-    {
+    for line in report.untagged.streams.iter_mut().take(text::UNTAGGED_SHOWN) {
         line.short_id = short_id(&tx, &line.id)?;
     }
     if args.json {
         writeln!(out, "{}", json::render(&report)?)?;
     } else {
         let colour = app.env.colour(app.env.out_is_terminal);
-        write!(
-            out,
-            "{}",
-            text::render(
-                &report,
-                Look {
-                    width: app.env.width(),
-                    colour
-                }
-            )
-        )?;
+        write!(out, "{}", text::render(&report, Look { width: app.env.width(), colour }))?;
     }
     Ok(())
 }
@@ -96,11 +69,7 @@ fn gather(conn: &Connection, range: Interval) -> Result<(Vec<StreamTime>, Unassi
         .collect();
     let [direct, delegated] = times.remove(&NO_STREAM).unwrap_or_default();
     let events = derived::unassigned_between(conn, range)?;
-    let unassigned = Unassigned {
-        direct,
-        delegated,
-        events,
-    };
+    let unassigned = Unassigned { direct, delegated, events };
 
     let mut labels = derived::labels_between(conn, range)?;
     labels.retain(|label| times.contains_key(&label.num));
@@ -111,13 +80,7 @@ fn gather(conn: &Connection, range: Interval) -> Result<(Vec<StreamTime>, Unassi
         let [direct, delegated] = times.remove(&label.num).unwrap_or_default();
         let tags = tags.remove(&label.id).unwrap_or_default();
         let tags = tags.into_iter().map(|(tag, _)| tag).collect();
-        streams.push(StreamTime {
-            id: label.id,
-            name: label.name,
-            tags,
-            direct,
-            delegated,
-        });
+        streams.push(StreamTime { id: label.id, name: label.name, tags, direct, delegated });
     }
     Ok((streams, unassigned))
 }
@@ -125,9 +88,7 @@ fn gather(conn: &Connection, range: Interval) -> Result<(Vec<StreamTime>, Unassi
 /// When the person, and when agents worked for a stream.
 fn timelines(entries: &[TimeEntry]) -> [Vec<Interval>; 2] {
     let of = |direct: bool| {
-        let of_actor = entries
-            .iter()
-            .filter(|entry| (entry.actor == PERSON) == direct);
+        let of_actor = entries.iter().filter(|entry| (entry.actor == PERSON) == direct);
         union(of_actor.map(|entry| entry.interval).collect())
     };
     [of(true), of(false)]

@@ -37,30 +37,18 @@ impl Checked {
     fn new(file: SourceFile, app: &App) -> Self {
         let checkup = rules::check(&file, &app.rules_env());
         let rules = checkup.rules.map(|rules| rules.compile().all().to_vec());
-        Self {
-            file,
-            findings: checkup.findings,
-            rules,
-        }
+        Self { file, findings: checkup.findings, rules }
     }
 
     fn errors(&self) -> usize {
-        self.findings
-            .iter()
-            .filter(|finding| finding.severity() == Severity::Error)
-            .count()
+        self.findings.iter().filter(|finding| finding.severity() == Severity::Error).count()
     }
 }
 
 fn check(app: &App, args: &CheckArgs, out: &mut dyn Write) -> Outcome {
     let mut checked = Vec::new();
     if args.files.is_empty() {
-        let Config {
-            source,
-            findings,
-            rules,
-            ..
-        } = app.read_config();
+        let Config { source, findings, rules, .. } = app.read_config();
         let rules = match rules {
             RulesState::Missing => {
                 super::say(&app.missing_config());
@@ -73,11 +61,7 @@ fn check(app: &App, args: &CheckArgs, out: &mut dyn Write) -> Outcome {
             RulesState::Broken => None,
             RulesState::Ready(rules, _) => Some(rules.all().to_vec()),
         };
-        checked.push(Checked {
-            file: source,
-            findings,
-            rules,
-        });
+        checked.push(Checked { file: source, findings, rules });
     }
     for path in &args.files {
         checked.push(Checked::new(read(path)?, app));
@@ -91,11 +75,7 @@ fn check(app: &App, args: &CheckArgs, out: &mut dyn Write) -> Outcome {
             }
         }
     }
-    if checked.iter().any(|it| it.errors() > 0) {
-        Err(Failure::Found)
-    } else {
-        Ok(())
-    }
+    if checked.iter().any(|it| it.errors() > 0) { Err(Failure::Found) } else { Ok(()) }
 }
 
 fn read(path: &Path) -> Result<SourceFile, Failure> {
@@ -109,11 +89,7 @@ fn read(path: &Path) -> Result<SourceFile, Failure> {
 fn in_text(checked: &Checked, colour: bool, out: &mut dyn Write) -> Outcome {
     let name = checked.file.name();
     if !checked.findings.is_empty() {
-        writeln!(
-            out,
-            "{}",
-            render::human::render(&checked.findings, &checked.file, colour)
-        )?;
+        writeln!(out, "{}", render::human::render(&checked.findings, &checked.file, colour))?;
     }
     let warnings = (checked.findings.len() - checked.errors()) as u64;
     match &checked.rules {
@@ -158,10 +134,7 @@ fn in_json(checked: &[Checked], out: &mut dyn Write) -> Outcome {
             findings.extend(found);
         }
     }
-    write_json(
-        out,
-        &json!({ "files": files, "rules": rules, "findings": findings }),
-    )
+    write_json(out, &json!({ "files": files, "rules": rules, "findings": findings }))
 }
 
 /// The rules, or a failure that shows why there are none.
@@ -211,9 +184,8 @@ fn of_stream(app: &App, text: &str, format: Format, out: &mut dyn Write) -> Outc
             .iter()
             .map(|(tag, source)| json!({ "tag": tag, "source": source.as_str() }))
             .collect();
-        let rule = winner
-            .as_ref()
-            .map(|(rule, _)| json!({ "name": rule.title(), "line": rule.line }));
+        let rule =
+            winner.as_ref().map(|(rule, _)| json!({ "name": rule.title(), "line": rule.line }));
         let outcome = winner.as_ref().map(|(_, outcome)| outcome);
         return write_json(
             out,
@@ -228,17 +200,9 @@ fn of_stream(app: &App, text: &str, format: Format, out: &mut dyn Write) -> Outc
         );
     }
     let place = stream.primary_cwd.as_deref().unwrap_or(&row.name);
-    writeln!(
-        out,
-        "Stream {}: {}",
-        short_id(store.conn(), &row.id)?,
-        harmless(place)
-    )?;
-    let current: Vec<String> = now
-        .tags
-        .iter()
-        .map(|(tag, source)| format!("{tag} ({})", source.as_str()))
-        .collect();
+    writeln!(out, "Stream {}: {}", short_id(store.conn(), &row.id)?, harmless(place))?;
+    let current: Vec<String> =
+        now.tags.iter().map(|(tag, source)| format!("{tag} ({})", source.as_str())).collect();
     writeln!(out, "  Current tags: {}", or_none(&current))?;
     match &winner {
         Some((rule, outcome)) => {
@@ -255,29 +219,16 @@ fn of_stream(app: &App, text: &str, format: Format, out: &mut dyn Write) -> Outc
 }
 
 fn or_none(list: &[String]) -> String {
-    if list.is_empty() {
-        "none".to_owned()
-    } else {
-        harmless(&list.join(", "))
-    }
+    if list.is_empty() { "none".to_owned() } else { harmless(&list.join(", ")) }
 }
 
 /// Which of a rule's tags it would give, and why it would not give the others.
 fn applied(now: &Tagged, wanted: &[String]) -> (Vec<String>, String) {
     let has = |tag: &&String| now.tags.get(*tag) == Some(&Source::User);
     let held = |tag: &&String| now.removed.contains(*tag) && !has(tag);
-    let given = wanted
-        .iter()
-        .filter(|tag| !has(tag) && !held(tag))
-        .cloned()
-        .collect();
-    let list = |these: Vec<&String>| {
-        these
-            .into_iter()
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
+    let given = wanted.iter().filter(|tag| !has(tag) && !held(tag)).cloned().collect();
+    let list =
+        |these: Vec<&String>| these.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ");
     let kept = list(wanted.iter().filter(has).collect());
     let off = list(wanted.iter().filter(held).collect());
     let mut why = Vec::new();
@@ -287,11 +238,7 @@ fn applied(now: &Tagged, wanted: &[String]) -> (Vec<String>, String) {
     if !off.is_empty() {
         why.push(format!("taken off by user: {off}"));
     }
-    let why = if why.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", why.join("; "))
-    };
+    let why = if why.is_empty() { String::new() } else { format!(" ({})", why.join("; ")) };
     (given, harmless(&why))
 }
 

@@ -31,19 +31,11 @@ pub(super) fn run(app: &App, json: bool, out: &mut dyn Write) -> Outcome {
     let is_taken = |file: &agents::LogFile| taken.get(&file.key()).is_some_and(|it| it.holds(file));
     let unread = found.files.iter().filter(|file| !is_taken(file)).count();
     let risk = agents::at_risk(&found.files, is_taken, agents::cleanup_days, now);
-    let sources = store
-        .as_ref()
-        .map(|store| events::sources(store.conn()))
-        .transpose()?;
+    let sources = store.as_ref().map(|store| events::sources(store.conn())).transpose()?;
     let sources = sources.unwrap_or_default();
     let total: i64 = sources.iter().map(|source| source.events).sum();
-    let streams = store
-        .as_ref()
-        .map(|store| derived::count(store.conn()))
-        .transpose()?;
-    let size = std::fs::metadata(&app.database)
-        .map(|meta| meta.len())
-        .unwrap_or(0);
+    let streams = store.as_ref().map(|store| derived::count(store.conn())).transpose()?;
+    let size = std::fs::metadata(&app.database).map(|meta| meta.len()).unwrap_or(0);
     let future = sources.iter().any(|source| source.newest > now.plus(STALE));
     if json {
         let sources: Vec<_> = sources
@@ -75,47 +67,27 @@ pub(super) fn run(app: &App, json: bool, out: &mut dyn Write) -> Outcome {
     match streams {
         None => writeln!(out, "Database  {database} (not there yet)")?,
         Some(streams) => {
-            let (events, streams) = (
-                count(total.unsigned_abs(), "event"),
-                count(streams.unsigned_abs(), "stream"),
-            );
+            let (events, streams) =
+                (count(total.unsigned_abs(), "event"), count(streams.unsigned_abs(), "stream"));
             let size = megabytes(size);
             writeln!(out, "Database  {database}: {events}, {streams}, {size}")?;
         }
     }
     match waiting.bytes {
         0 => writeln!(out, "Spool     empty")?,
-        bytes => writeln!(
-            out,
-            "Spool     {}, read by the next report",
-            count(bytes, "byte")
-        )?,
+        bytes => writeln!(out, "Spool     {}, read by the next report", count(bytes, "byte"))?,
     }
-    writeln!(
-        out,
-        "Config    {}: {}",
-        app.env.shown(&app.config),
-        state_of(&config.rules).1
-    )?;
+    writeln!(out, "Config    {}: {}", app.env.shown(&app.config), state_of(&config.rules).1)?;
     let logs = count(found.files.len() as u64, "file");
     writeln!(out, "Agents    {logs}, {unread} with something new")?;
     if !sources.is_empty() {
-        let columns = [
-            ("SOURCE", false),
-            ("NEWEST EVENT", false),
-            ("AGE", true),
-            ("EVENTS", true),
-        ];
+        let columns = [("SOURCE", false), ("NEWEST EVENT", false), ("AGE", true), ("EVENTS", true)];
         let mut table = Table::new(&columns, 0);
         for it in &sources {
             let age = now.millis() - it.newest.millis();
             table.row(vec![
                 it.source.clone(),
-                app.env
-                    .zone
-                    .local(it.newest)
-                    .format("%Y-%m-%d %H:%M:%S")
-                    .to_string(),
+                app.env.zone.local(it.newest).format("%Y-%m-%d %H:%M:%S").to_string(),
                 age_of(age),
                 it.events.to_string(),
             ]);
@@ -123,10 +95,7 @@ pub(super) fn run(app: &App, json: bool, out: &mut dyn Write) -> Outcome {
         write!(out, "\n{}", table.render(app.env.width()))?;
     }
     for (path, why) in &found.unreadable {
-        super::say(&format!(
-            "Warning: cannot read {}: {why}",
-            app.env.shown(path)
-        ));
+        super::say(&format!("Warning: cannot read {}: {why}", app.env.shown(path)));
     }
     if future {
         super::say("Warning: some events are dated in the future: was a clock wrong?");
@@ -149,10 +118,7 @@ fn taken(store: Option<&Store>) -> Result<std::collections::HashMap<String, File
 
 fn risk_warning(app: &App, files: u64, first: Option<Timestamp>) -> String {
     let when = first.map_or_else(String::new, |first| {
-        format!(
-            ", the first on {}",
-            app.env.zone.local(first).format("%b %-d")
-        )
+        format!(", the first on {}", app.env.zone.local(first).format("%b %-d"))
     });
     format!(
         "Warning: Claude Code will delete {} that tt has not read yet{when}.\n  \
@@ -165,10 +131,9 @@ fn state_of(rules: &RulesState) -> (&'static str, String) {
     match rules {
         RulesState::Missing => ("missing", "not there; no rules".to_owned()),
         RulesState::Unreadable(why) => ("unreadable", why.clone()),
-        RulesState::Broken => (
-            "broken",
-            "has errors, no rule runs; see 'tt rules check'".to_owned(),
-        ),
+        RulesState::Broken => {
+            ("broken", "has errors, no rule runs; see 'tt rules check'".to_owned())
+        }
         RulesState::Ready(rules, _) => ("valid", count(rules.all().len() as u64, "rule")),
     }
 }

@@ -46,32 +46,21 @@ pub(super) fn run(app: &App, args: &StreamsArgs, out: &mut dyn Write) -> Outcome
     let mut tags = tags::of_streams(&tx, &ids)?;
     let mut rows: Vec<Row> = found
         .into_iter()
-        .map(|stream| Row {
-            tags: tags.remove(&stream.id).unwrap_or_default(),
-            stream,
-        })
+        .map(|stream| Row { tags: tags.remove(&stream.id).unwrap_or_default(), stream })
         .filter(|row| !args.untagged || row.tags.is_empty())
         .filter(|row| {
-            args.tag
-                .as_ref()
-                .is_none_or(|tag| row.tags.iter().any(|(has, _)| has == tag))
+            args.tag.as_ref().is_none_or(|tag| row.tags.iter().any(|(has, _)| has == tag))
         })
         .collect();
     rows.sort_by(|a, b| (a.stream.first, &a.stream.id).cmp(&(b.stream.first, &b.stream.id)));
     let mut texts = Texts::new(&tx);
     if args.json {
-        let streams: Vec<Value> = rows
-            .iter()
-            .map(|row| in_json(row, &mut texts))
-            .collect::<Result<_, _>>()?;
+        let streams: Vec<Value> =
+            rows.iter().map(|row| in_json(row, &mut texts)).collect::<Result<_, _>>()?;
         return write_json(out, &json!({ "streams": streams }));
     }
     if rows.is_empty() {
-        writeln!(
-            out,
-            "No streams{}.",
-            if args.untagged { " without tags" } else { "" }
-        )?;
+        writeln!(out, "No streams{}.", if args.untagged { " without tags" } else { "" })?;
         return Ok(());
     }
     let mut table = Table::new(
@@ -90,39 +79,23 @@ pub(super) fn run(app: &App, args: &StreamsArgs, out: &mut dyn Write) -> Outcome
     let mut short_ids = short_ids(&tx, &ids)?;
     for row in &rows {
         let stream = &row.stream;
-        let tags: Vec<String> = row
-            .tags
-            .iter()
-            .map(|(tag, source)| format!("{tag} ({})", source.as_str()))
-            .collect();
+        let tags: Vec<String> =
+            row.tags.iter().map(|(tag, source)| format!("{tag} ({})", source.as_str())).collect();
         table.row(vec![
             short_ids.remove(&stream.id).unwrap_or_default(),
-            app.env
-                .zone
-                .local(stream.first)
-                .format("%Y-%m-%d %H:%M")
-                .to_string(),
+            app.env.zone.local(stream.first).format("%Y-%m-%d %H:%M").to_string(),
             stream.name.clone(),
             human(stream.direct_ms),
             human(stream.delegated_ms),
             tags.join(", "),
-            stream
-                .rule
-                .as_ref()
-                .map(derived::RuleRef::title)
-                .unwrap_or_default(),
+            stream.rule.as_ref().map(derived::RuleRef::title).unwrap_or_default(),
         ]);
     }
     write!(out, "{}", table.render(app.env.width()))?;
     let direct = rows.iter().map(|row| row.stream.direct_ms).sum();
     let delegated = rows.iter().map(|row| row.stream.delegated_ms).sum();
     let streams = count(rows.len() as u64, "stream");
-    writeln!(
-        out,
-        "\n{streams}: {} direct, {} delegated",
-        human(direct),
-        human(delegated)
-    )?;
+    writeln!(out, "\n{streams}: {} direct, {} delegated", human(direct), human(delegated))?;
     Ok(())
 }
 

@@ -28,17 +28,12 @@ impl Table {
 
     /// Adds a row.
     pub(super) fn row(&mut self, cells: Vec<String>) {
-        self.rows
-            .push(cells.iter().map(|cell| harmless(cell)).collect());
+        self.rows.push(cells.iter().map(|cell| harmless(cell)).collect());
     }
 
     /// The table in at most `width` columns, as far as that is possible.
     pub(super) fn render(&self, width: usize) -> String {
-        let header: Vec<String> = self
-            .header
-            .iter()
-            .map(|title| (*title).to_owned())
-            .collect();
+        let header: Vec<String> = self.header.iter().map(|title| (*title).to_owned()).collect();
         let mut widths: Vec<usize> = vec![0; header.len()];
         for row in self.rows.iter().chain([&header]) {
             for (widest, cell) in widths.iter_mut().zip(row) {
@@ -48,16 +43,13 @@ impl Table {
         let total: usize = widths.iter().sum::<usize>() + SPACE * widths.len().saturating_sub(1);
         if let Some(flexible) = widths.get_mut(self.flexible) {
             let needed = total.saturating_sub(width);
-            *flexible = flexible
-                .saturating_sub(needed)
-                .max(NARROWEST.min(*flexible));
+            *flexible = flexible.saturating_sub(needed).max(NARROWEST.min(*flexible));
         }
         let mut out = String::new();
         for row in [&header].into_iter().chain(&self.rows) {
             let cells = row.iter().zip(&widths).zip(&self.right);
-            let line: Vec<String> = cells
-                .map(|((cell, width), right)| fit(cell, *width, *right))
-                .collect();
+            let line: Vec<String> =
+                cells.map(|((cell, width), right)| fit(cell, *width, *right)).collect();
             out.push_str(line.join(&" ".repeat(SPACE)).trim_end());
             out.push('\n');
         }
@@ -81,18 +73,12 @@ fn fit(text: &str, width: usize, right: bool) -> String {
         cut.push('…');
     }
     let blanks = " ".repeat(width.saturating_sub(cut.width()));
-    if right {
-        format!("{blanks}{cut}")
-    } else {
-        format!("{cut}{blanks}")
-    }
+    if right { format!("{blanks}{cut}") } else { format!("{cut}{blanks}") }
 }
 
 /// `text` without characters that a terminal takes as commands.
 pub(super) fn harmless(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '�' } else { c })
-        .collect()
+    text.chars().map(|c| if c.is_control() { '�' } else { c }).collect()
 }
 
 #[cfg(test)]

@@ -41,10 +41,7 @@ fn change(
     for tag in &args.tags {
         let changes = decide(&stored::of_stream(&tx, &stream.id)?, tag);
         if changes.is_empty() {
-            super::say(&format!(
-                "Note: nothing to change for '{}' on {id}.",
-                harmless(tag)
-            ));
+            super::say(&format!("Note: nothing to change for '{}' on {id}.", harmless(tag)));
         }
         stored::apply(&tx, &stream.id, &changes)?;
         changed |= !changes.is_empty();
@@ -54,16 +51,9 @@ fn change(
     }
     let now = stored::of_stream(&tx, &stream.id)?;
     tx.commit()?;
-    let tags: Vec<String> = now
-        .tags
-        .iter()
-        .map(|(tag, source)| format!("{tag} ({})", source.as_str()))
-        .collect();
-    let tags = if tags.is_empty() {
-        "no tags".to_owned()
-    } else {
-        tags.join(", ")
-    };
+    let tags: Vec<String> =
+        now.tags.iter().map(|(tag, source)| format!("{tag} ({})", source.as_str())).collect();
+    let tags = if tags.is_empty() { "no tags".to_owned() } else { tags.join(", ") };
     writeln!(out, "{id} {}: {}", harmless(&stream.name), harmless(&tags))?;
     Ok(())
 }
@@ -88,19 +78,11 @@ pub(super) fn tags(app: &App, json: bool, out: &mut dyn Write) -> Outcome {
         return write_json(out, &json!({ "tags": tags }));
     }
     if tags.is_empty() {
-        writeln!(
-            out,
-            "No tags yet. Give one with 'tt tag', or write rules: see 'tt init'."
-        )?;
+        writeln!(out, "No tags yet. Give one with 'tt tag', or write rules: see 'tt init'.")?;
         return Ok(());
     }
-    let columns = [
-        ("TAG", false),
-        ("STREAMS", true),
-        ("DIRECT", true),
-        ("DELEGATED", true),
-        ("FROM", false),
-    ];
+    let columns =
+        [("TAG", false), ("STREAMS", true), ("DIRECT", true), ("DELEGATED", true), ("FROM", false)];
     let mut table = Table::new(&columns, 0);
     for it in &tags {
         let from: Vec<String> = ["user", "rule", "llm"]
@@ -141,12 +123,7 @@ pub(super) fn rename(app: &App, args: &RenameArgs, out: &mut dyn Write) -> Outco
         let inferred = app.stream(store.conn(), &stream.id)?.name;
         writeln!(out, "{id} is called '{}' again.", harmless(&inferred))?;
     } else {
-        writeln!(
-            out,
-            "{id} is called '{}' (was '{}').",
-            harmless(name),
-            harmless(&stream.name)
-        )?;
+        writeln!(out, "{id} is called '{}' (was '{}').", harmless(name), harmless(&stream.name))?;
     }
     Ok(())
 }

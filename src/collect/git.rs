@@ -63,10 +63,7 @@ pub fn place_of(path: &Path) -> Place {
 fn place_by(path: &Path, last_seen: &LastSeen<'_>) -> Place {
     let existing = path.is_absolute().then(|| fs::canonicalize(path).ok());
     match existing {
-        None => Place {
-            cwd: text_of(path),
-            ..Place::default()
-        },
+        None => Place { cwd: text_of(path), ..Place::default() },
         Some(Some(canonical)) => {
             let mut place = checkout_of(&canonical).map_or_else(Place::default, Place::from);
             place.cwd = text_of(&canonical);
@@ -98,10 +95,7 @@ fn gone(path: &Path, last_seen: &LastSeen<'_>) -> Place {
         return Place::default();
     };
     let Some((root, worktree)) = layout_root(&text).or_else(|| inner_worktrees(&text)) else {
-        return Place {
-            git_branch: None,
-            ..last_seen(&text).unwrap_or_default()
-        };
+        return Place { git_branch: None, ..last_seen(&text).unwrap_or_default() };
     };
     let main = fs::canonicalize(&root).ok().and_then(|it| checkout_of(&it));
     let main = main.map(Place::from).or_else(|| last_seen(&root));
@@ -223,10 +217,8 @@ fn pointed_checkout(root: &Path, gitdir: PathBuf) -> Checkout {
             .map_or((None, None), |(module, admin)| (Some(module), name(&admin))),
     };
     let config = Config::read(common.as_deref().unwrap_or(&gitdir));
-    let main_root = common.as_ref().map_or_else(
-        || root.to_owned(),
-        |common| self::main_root(common, &config),
-    );
+    let main_root =
+        common.as_ref().map_or_else(|| root.to_owned(), |common| self::main_root(common, &config));
     Checkout {
         root: root.to_owned(),
         worktree,
@@ -239,9 +231,7 @@ fn pointed_checkout(root: &Path, gitdir: PathBuf) -> Checkout {
 /// A submodule inside a linked worktree has insides of its own, below the worktree's: where those
 /// of the same submodule in the main checkout are, if it has any, and the worktree's.
 fn module_in_worktree(gitdir: &Path) -> Option<(PathBuf, PathBuf)> {
-    let admin = gitdir
-        .ancestors()
-        .find(|dir| dir.join("commondir").is_file())?;
+    let admin = gitdir.ancestors().find(|dir| dir.join("commondir").is_file())?;
     let module = gitdir.strip_prefix(admin).ok()?;
     let module = common_dir(admin)?.join(module);
     is_git_dir(&module).then(|| (module, admin.to_owned()))
@@ -342,15 +332,9 @@ pub fn repo_name(url: &str) -> Option<String> {
             _ => (url, true),
         }
     };
-    let parts: Vec<&str> = path
-        .split(['/', '\\'])
-        .filter(|part| !matches!(*part, "" | "." | ".." | ".git"))
-        .collect();
-    let skipped = if local {
-        parts.len().saturating_sub(2)
-    } else {
-        0
-    };
+    let parts: Vec<&str> =
+        path.split(['/', '\\']).filter(|part| !matches!(*part, "" | "." | ".." | ".git")).collect();
+    let skipped = if local { parts.len().saturating_sub(2) } else { 0 };
     let name = parts.get(skipped..)?.join("/");
     let name = name.strip_suffix(".git").unwrap_or(&name);
     let name = name.trim_start_matches('~');
@@ -466,10 +450,7 @@ impl<'s> PlaceCache<'s> {
     /// A cache that asks `last_seen` for the repository (`repo`, `repo_root`, `worktree`) of a
     /// directory that is gone and whose path does not show it.
     pub fn new(last_seen: impl Fn(&str) -> Option<Place> + 's) -> Self {
-        Self {
-            places: HashMap::new(),
-            last_seen: Box::new(last_seen),
-        }
+        Self { places: HashMap::new(), last_seen: Box::new(last_seen) }
     }
 
     /// The place of `cwd`, at a time when `branch` was checked out there. Today's branch is not
@@ -546,10 +527,7 @@ mod tests {
         assert_eq!(main.cwd, world.text("r/src/deep"));
         assert_eq!(main.repo.as_deref(), Some("acme/site"));
         assert_eq!(main.repo_root, world.text("r"));
-        assert_eq!(
-            (main.worktree, main.git_branch.as_deref()),
-            (None, Some("main"))
-        );
+        assert_eq!((main.worktree, main.git_branch.as_deref()), (None, Some("main")));
 
         let linked = place_of(&world.dir("elsewhere/wt/src"));
         assert_eq!(linked.repo.as_deref(), Some("acme/site"));
@@ -561,9 +539,7 @@ mod tests {
     #[test]
     fn relative_and_pruned_worktrees_find_home() {
         let world = World::new();
-        world
-            .insides("r/.git", "")
-            .file("r/.worktrees/x/.git", "gitdir: ../../.git/worktrees/x\n");
+        world.insides("r/.git", "").file("r/.worktrees/x/.git", "gitdir: ../../.git/worktrees/x\n");
         let place = place_of(&world.at("r/.worktrees/x"));
         assert_eq!(place.repo_root, world.text("r"));
         assert_eq!(place.worktree.as_deref(), Some("x"));
@@ -593,10 +569,7 @@ mod tests {
         assert_eq!(sub.worktree, None);
         let linked = place_of(&world.at("w"));
         assert_eq!(linked.repo_root, world.text("r/lib"));
-        assert_eq!(
-            (linked.worktree.as_deref(), linked.git_branch),
-            (Some("w"), None)
-        );
+        assert_eq!((linked.worktree.as_deref(), linked.git_branch), (Some("w"), None));
 
         // The same submodule inside a linked worktree of its parent.
         world
@@ -604,10 +577,7 @@ mod tests {
             .insides("r/.git/worktrees/x/modules/lib", "")
             .file(
                 "x/lib/.git",
-                &format!(
-                    "gitdir: {}",
-                    world.at("r/.git/worktrees/x/modules/lib").display()
-                ),
+                &format!("gitdir: {}", world.at("r/.git/worktrees/x/modules/lib").display()),
             );
         let inner = place_of(&world.at("x/lib"));
         assert_eq!(inner.repo_root, world.text("r/lib"));
@@ -632,16 +602,9 @@ mod tests {
         let place = place_of(&world.at("wt"));
         assert_eq!(place.repo_root, world.text("srv/site.git"));
         assert_eq!(place.repo.as_deref(), Some("site"));
-        assert_eq!(
-            place_of(&world.at("srv/site.git")).repo_root,
-            world.text("srv/site.git")
-        );
+        assert_eq!(place_of(&world.at("srv/site.git")).repo_root, world.text("srv/site.git"));
         for inside in ["p", "p/main", "p/.bare"] {
-            assert_eq!(
-                place_of(&world.at(inside)).repo_root,
-                world.text("p"),
-                "{inside}"
-            );
+            assert_eq!(place_of(&world.at(inside)).repo_root, world.text("p"), "{inside}");
         }
     }
 
@@ -658,10 +621,7 @@ mod tests {
         assert_eq!(place.git_branch, None);
         assert_eq!(place_of(&world.at("odd/empty")).repo_root, None);
         assert_eq!(place_of(Path::new("")), Place::default());
-        assert_eq!(
-            place_of(Path::new("[trimmed]")).cwd.as_deref(),
-            Some("[trimmed]")
-        );
+        assert_eq!(place_of(Path::new("[trimmed]")).cwd.as_deref(), Some("[trimmed]"));
     }
 
     #[test]
@@ -707,10 +667,7 @@ mod tests {
     fn layouts_of_gone_worktrees() {
         for (path, want) in [
             ("/w/cli/.claude/worktrees/fix", Some(("/w/cli", "fix"))),
-            (
-                "/w/cli/.claude/worktrees/fix/src/a",
-                Some(("/w/cli", "fix")),
-            ),
+            ("/w/cli/.claude/worktrees/fix/src/a", Some(("/w/cli", "fix"))),
             ("/w/cli/.worktrees/soph/fix-bug", Some(("/w/cli", "soph"))),
             ("/w/spotter-worktrees/dov/src", Some(("/w/spotter", "dov"))),
             ("/w/a/.worktrees/x/.claude/worktrees/y", Some(("/w/a", "y"))),
@@ -740,15 +697,9 @@ mod tests {
         }
         let mut cache = PlaceCache::new(|path| {
             let repo = Some(format!("seen:{path}"));
-            Some(Place {
-                repo,
-                ..Place::default()
-            })
+            Some(Place { repo, ..Place::default() })
         });
-        assert_eq!(
-            cache.past(Some("/gone/a"), Some("b")).repo.as_deref(),
-            Some("seen:/gone/a")
-        );
+        assert_eq!(cache.past(Some("/gone/a"), Some("b")).repo.as_deref(), Some("seen:/gone/a"));
         let place = cache.past(Some("/gone/a-worktrees/n"), None);
         assert_eq!(place.repo.as_deref(), Some("seen:/gone/a"));
         assert_eq!(place.repo_root.as_deref(), Some("/gone/a"));
@@ -761,10 +712,7 @@ mod tests {
             ("git@github.com:acme/site.git", Some("acme/site")),
             ("github.com:acme/site", Some("acme/site")),
             ("ssh://git@h:2222/acme/site.git", Some("acme/site")),
-            (
-                "https://user:pw@h/acme/group/site.git/",
-                Some("acme/group/site"),
-            ),
+            ("https://user:pw@h/acme/group/site.git/", Some("acme/group/site")),
             ("git://h/acme/site", Some("acme/site")),
             ("file:///srv/git/acme/site.git", Some("acme/site")),
             ("/srv/git/acme/site/.git", Some("acme/site")),
@@ -783,10 +731,7 @@ mod tests {
     #[test]
     fn configurations() {
         let remote = |text: &str| Config::parse(text).remote;
-        assert_eq!(
-            remote(ORIGIN).as_deref(),
-            Some("git@github.com:acme/site.git")
-        );
+        assert_eq!(remote(ORIGIN).as_deref(), Some("git@github.com:acme/site.git"));
         assert_eq!(
             remote("[Remote \"a\"] URL = \"x y\" ; z\n[remote \"b\"]\nurl=q").as_deref(),
             Some("x y")

@@ -93,11 +93,7 @@ impl std::fmt::Display for Doing {
 
 impl Doing {
     fn failed(self, path: &Path) -> impl FnOnce(io::Error) -> SpoolError {
-        move |source| SpoolError {
-            doing: self,
-            path: path.to_owned(),
-            source,
-        }
+        move |source| SpoolError { doing: self, path: path.to_owned(), source }
     }
 }
 
@@ -151,9 +147,7 @@ fn last_focus(tail: &[u8]) -> Option<Event> {
 fn is_same_focus(last: &Event, new: &Event) -> bool {
     let passed = new.at.millis() - last.at.millis();
     (0..DEBOUNCE).contains(&passed)
-        && ["pane_id", "session_name"]
-            .iter()
-            .all(|key| last.text(key) == new.text(key))
+        && ["pane_id", "session_name"].iter().all(|key| last.text(key) == new.text(key))
         && last.place.cwd == new.place.cwd
 }
 
@@ -207,11 +201,9 @@ impl<'a> Locked<'a> {
         }
         let own = file.metadata().map_err(Doing::Read.failed(path))?;
         match fs::metadata(path) {
-            Ok(named) if (named.dev(), named.ino()) == (own.dev(), own.ino()) => Ok(Some(Self {
-                file,
-                path,
-                len: own.len(),
-            })),
+            Ok(named) if (named.dev(), named.ino()) == (own.dev(), own.ino()) => {
+                Ok(Some(Self { file, path, len: own.len() }))
+            }
             Ok(_) => Ok(None),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Doing::Read.failed(path)(error)),
@@ -267,9 +259,7 @@ impl Drain {
         {
             fs::rename(path, draining_name(path)).map_err(Doing::Rename.failed(path))?;
         }
-        Ok(Self {
-            files: draining_files(path)?,
-        })
+        Ok(Self { files: draining_files(path)? })
     }
 
     /// The files to be read, the oldest first (as long as the clock was not set back).
@@ -307,9 +297,7 @@ impl Drain {
 /// A name that was never used and never will be: names sort by time, and chance tells those of
 /// one moment apart.
 fn draining_name(path: &Path) -> PathBuf {
-    let nanos = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_nanos());
+    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
     let chance = RandomState::new().build_hasher().finish();
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{nanos:020}-{chance:016x}{DRAINING}"));
@@ -326,11 +314,7 @@ fn draining_files(path: &Path) -> Result<Vec<PathBuf>, SpoolError> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(Doing::Read.failed(folder)(error)),
     };
-    let mut prefix = path
-        .file_name()
-        .unwrap_or_default()
-        .as_encoded_bytes()
-        .to_vec();
+    let mut prefix = path.file_name().unwrap_or_default().as_encoded_bytes().to_vec();
     prefix.push(b'.');
     let mut files = Vec::new();
     for entry in entries {
@@ -367,10 +351,7 @@ pub fn waiting(path: &Path) -> Result<Waiting, SpoolError> {
         .filter_map(|file| fs::metadata(file).ok())
         .map(|meta| meta.len())
         .sum();
-    Ok(Waiting {
-        bytes,
-        unfinished: unfinished.len(),
-    })
+    Ok(Waiting { bytes, unfinished: unfinished.len() })
 }
 
 /// A line of the spool that is no event: torn by a crash, or written by something else.
@@ -403,21 +384,11 @@ impl Lines {
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
-        Ok(Self {
-            path: path.to_owned(),
-            reader,
-            error: None,
-            number: 0,
-        })
+        Ok(Self { path: path.to_owned(), reader, error: None, number: 0 })
     }
 
     fn failed(path: &Path, error: io::Error) -> Self {
-        Self {
-            path: path.to_owned(),
-            reader: None,
-            error: Some(error),
-            number: 0,
-        }
+        Self { path: path.to_owned(), reader: None, error: Some(error), number: 0 }
     }
 
     /// The next line that is not blank.
@@ -445,11 +416,7 @@ impl Lines {
             Ok(text) => Event::from_json(text.trim()),
             Err(error) => Err(BadRecord::Json(error.to_string())),
         };
-        event.map_err(|why| BadLine {
-            file: self.path.clone(),
-            line: self.number,
-            why,
-        })
+        event.map_err(|why| BadLine { file: self.path.clone(), line: self.number, why })
     }
 }
 
@@ -600,15 +567,8 @@ mod tests {
         assert_eq!(add(focus("%1", "/b", 1_510)), Written, "another directory");
         assert_eq!(add(focus("%2", "/b", 1_520)), Written, "another pane");
         assert_eq!(add(focus("%1", "/b", 1_530)), Written, "there and back");
-        assert_eq!(
-            add(focus("%1", "/b", 900)),
-            Written,
-            "the clock was set back"
-        );
-        assert_eq!(
-            add(event(kind::SCROLL, 910, json!({"pane_id": "%1"}))),
-            Written
-        );
+        assert_eq!(add(focus("%1", "/b", 900)), Written, "the clock was set back");
+        assert_eq!(add(event(kind::SCROLL, 910, json!({"pane_id": "%1"}))), Written);
         assert_eq!(add(focus("%1", "/b", 950)), Debounced, "beyond a scroll");
         drain(&path);
         assert_eq!(add(focus("%1", "/b", 960)), Written, "after a drain");
@@ -620,10 +580,7 @@ mod tests {
         append(&path, &focus("%1", "/a", 1_000)).unwrap();
         append(&path, &note(&"ü".repeat(5_000))).unwrap();
         // The last focus lies beyond what is searched.
-        assert_eq!(
-            append(&path, &focus("%1", "/a", 1_100)).unwrap(),
-            Appended::Written
-        );
+        assert_eq!(append(&path, &focus("%1", "/a", 1_100)).unwrap(), Appended::Written);
         assert_eq!(drain(&path).0.len(), 3);
     }
 
@@ -633,10 +590,7 @@ mod tests {
         fs::write(folder.path().join("data"), "in the way").unwrap();
         let error = append(&path, &note("x")).unwrap_err();
         assert_eq!(error.doing, Doing::Open);
-        assert!(
-            error.to_string().starts_with("cannot open the spool '"),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("cannot open the spool '"), "{error}");
         assert!(error.to_string().contains("tt.db.spool"), "{error}");
         assert_eq!(error.path, path);
     }
@@ -690,9 +644,8 @@ mod tests {
             }
         });
         found.extend(drain(&path).0);
-        let want: HashSet<_> = (0..50)
-            .flat_map(|n| (0..40).map(move |m| id(&note(&format!("{n} {m}")))))
-            .collect();
+        let want: HashSet<_> =
+            (0..50).flat_map(|n| (0..40).map(move |m| id(&note(&format!("{n} {m}"))))).collect();
         assert_eq!(found, want);
     }
 
@@ -713,11 +666,7 @@ mod tests {
 
     fn spawn_child(path: &Path) -> Child {
         Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "collect::spool::tests::child_process",
-                "--nocapture",
-            ])
+            .args(["--exact", "collect::spool::tests::child_process", "--nocapture"])
             .env(CHILD, path)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -751,10 +700,7 @@ mod tests {
             child.wait().unwrap();
         }
         found.extend(drain(&path).0);
-        let said: Vec<_> = readers
-            .into_iter()
-            .flat_map(|it| it.join().unwrap())
-            .collect();
+        let said: Vec<_> = readers.into_iter().flat_map(|it| it.join().unwrap()).collect();
         assert!(!said.is_empty());
         assert!(said.iter().all(|id| found.contains(id)));
     }

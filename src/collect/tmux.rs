@@ -68,36 +68,12 @@ const SELECTED: &str = "#{&&:#{==:#{focus-events},0},#{&&:#{session_attached},#{
 const SCROLLS: &str = "#{&&:#{pane_in_mode},#{session_attached}}";
 
 const HOOKS: [Hook; 8] = [
-    Hook {
-        name: "pane-focus-in",
-        when: "",
-        ingest: FOCUS,
-    },
-    Hook {
-        name: "client-focus-in",
-        when: "",
-        ingest: FOCUS,
-    },
-    Hook {
-        name: "window-pane-changed",
-        when: SELECTED,
-        ingest: FOCUS,
-    },
-    Hook {
-        name: "session-window-changed",
-        when: SELECTED,
-        ingest: FOCUS,
-    },
-    Hook {
-        name: "client-session-changed",
-        when: SELECTED,
-        ingest: FOCUS,
-    },
-    Hook {
-        name: "pane-mode-changed",
-        when: SCROLLS,
-        ingest: SCROLL,
-    },
+    Hook { name: "pane-focus-in", when: "", ingest: FOCUS },
+    Hook { name: "client-focus-in", when: "", ingest: FOCUS },
+    Hook { name: "window-pane-changed", when: SELECTED, ingest: FOCUS },
+    Hook { name: "session-window-changed", when: SELECTED, ingest: FOCUS },
+    Hook { name: "client-session-changed", when: SELECTED, ingest: FOCUS },
+    Hook { name: "pane-mode-changed", when: SCROLLS, ingest: SCROLL },
     Hook {
         name: "session-created",
         when: "",
@@ -327,10 +303,7 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let conf = conf(folder.path());
             fs::write(folder.path().join("tmux.conf"), conf).unwrap();
-            let server = Self {
-                folder,
-                client: None,
-            };
+            let server = Self { folder, client: None };
             let started = server.tmux(&["new-session", "-d", "-s", session]);
             assert!(started.status.success(), "{started:?}");
             Some(server)
@@ -376,10 +349,7 @@ mod tests {
             let start = Instant::now();
             while !self.log().lines().any(|it| it == line) {
                 let log = self.log();
-                assert!(
-                    start.elapsed() < Duration::from_secs(20),
-                    "no {line} in\n{log}"
-                );
+                assert!(start.elapsed() < Duration::from_secs(20), "no {line} in\n{log}");
                 thread::sleep(Duration::from_millis(20));
             }
         }
@@ -405,8 +375,7 @@ mod tests {
         writeln!(file, "for it; do line=\"$line[$it]\"; done").unwrap();
         writeln!(file, "printf '%s\\n' \"$line\" >> '{}'", log.display()).unwrap();
         writeln!(file, "echo noise; echo noise >&2; exit 3").unwrap();
-        file.set_permissions(fs::Permissions::from_mode(0o755))
-            .unwrap();
+        file.set_permissions(fs::Permissions::from_mode(0o755)).unwrap();
         program
     }
 
@@ -420,9 +389,7 @@ mod tests {
             return;
         };
         // As tmux has it: it keeps some characters out of names.
-        let shown = server
-            .tmux(&["display-message", "-p", "#{session_name}"])
-            .stdout;
+        let shown = server.tmux(&["display-message", "-p", "#{session_name}"]).stdout;
         let shown = String::from_utf8(shown).unwrap();
         let session = format!("[--session={}]", shown.trim_end());
         server.sees(&format!("[ingest][session][--action=created]{session}"));
@@ -446,12 +413,7 @@ mod tests {
         // What the program printed and how it ended is nowhere on the screen.
         let mode = server.tmux(&["list-panes", "-a", "-F", "#{pane_in_mode}"]);
         assert_eq!(mode.stdout, b"0\n0\n0\n0\n");
-        assert_eq!(
-            server.log().matches("scroll").count(),
-            1,
-            "{}",
-            server.log()
-        );
+        assert_eq!(server.log().matches("scroll").count(), 1, "{}", server.log());
     }
 
     #[test]
@@ -464,10 +426,7 @@ mod tests {
         for _ in 0..2 {
             let reload = server.tmux(&["source-file", conf.to_str().unwrap()]);
             assert!(reload.status.success(), "{reload:?}");
-            assert!(
-                reload.stderr.is_empty() && reload.stdout.is_empty(),
-                "{reload:?}"
-            );
+            assert!(reload.stderr.is_empty() && reload.stdout.is_empty(), "{reload:?}");
         }
         let hooks = server.tmux(&["show-hooks", "-g", "pane-focus-in"]).stdout;
         let hooks = String::from_utf8(hooks).unwrap();

@@ -64,10 +64,7 @@ impl Finding {
     /// A finding at `span`; the rest is added by the methods below.
     #[must_use]
     pub fn new(code: Code, span: Span, headline: impl Into<String>) -> Self {
-        let primary = Label {
-            span,
-            text: String::new(),
-        };
+        let primary = Label { span, text: String::new() };
         Self {
             code,
             headline: headline.into(),
@@ -103,10 +100,7 @@ impl Finding {
     /// Adds another place.
     #[must_use]
     pub fn beside(mut self, span: Span, text: impl Into<String>) -> Self {
-        self.secondary.push(Label {
-            span,
-            text: text.into(),
-        });
+        self.secondary.push(Label { span, text: text.into() });
         self
     }
 
@@ -127,10 +121,7 @@ impl Finding {
     /// Offers a change to the file.
     #[must_use]
     pub fn edit(mut self, span: Span, replacement: impl Into<String>) -> Self {
-        self.edit = Some(Edit {
-            span,
-            replacement: replacement.into(),
-        });
+        self.edit = Some(Edit { span, replacement: replacement.into() });
         self
     }
 }
@@ -155,9 +146,7 @@ impl Sink {
     /// Whether any finding so far is an error.
     #[must_use]
     pub fn has_errors(&self) -> bool {
-        self.findings
-            .iter()
-            .any(|finding| finding.severity() == Severity::Error)
+        self.findings.iter().any(|finding| finding.severity() == Severity::Error)
     }
 
     /// All findings, in order.
@@ -165,12 +154,7 @@ impl Sink {
     pub fn into_findings(mut self) -> Vec<Finding> {
         self.findings.sort_by_key(|finding| {
             let Finding { code, primary, .. } = finding;
-            (
-                primary.span.start,
-                finding.severity(),
-                *code,
-                primary.span.end,
-            )
+            (primary.span.start, finding.severity(), *code, primary.span.end)
         });
         self.findings
     }

@@ -22,25 +22,14 @@ pub struct Tallies(BTreeMap<TextId, Tally>);
 
 impl From<Vec<(TextId, u64, i64)>> for Tallies {
     fn from(rows: Vec<(TextId, u64, i64)>) -> Self {
-        let tally = |count, first| Tally {
-            count,
-            first: Timestamp::from_nanos(first),
-        };
-        Self(
-            rows.into_iter()
-                .map(|(text, count, first)| (text, tally(count, first)))
-                .collect(),
-        )
+        let tally = |count, first| Tally { count, first: Timestamp::from_nanos(first) };
+        Self(rows.into_iter().map(|(text, count, first)| (text, tally(count, first))).collect())
     }
 }
 
 impl From<Tallies> for Vec<(TextId, u64, i64)> {
     fn from(tallies: Tallies) -> Self {
-        tallies
-            .0
-            .into_iter()
-            .map(|(text, it)| (text, it.count, it.first.nanos()))
-            .collect()
+        tallies.0.into_iter().map(|(text, it)| (text, it.count, it.first.nanos())).collect()
     }
 }
 
@@ -48,13 +37,7 @@ impl Tallies {
     /// Counts `text` at `at`; 0 (none) is not counted.
     pub fn add(&mut self, text: TextId, at: Timestamp) {
         if text != 0 {
-            self.merge_one(
-                text,
-                Tally {
-                    count: 1,
-                    first: at,
-                },
-            );
+            self.merge_one(text, Tally { count: 1, first: at });
         }
     }
 
@@ -82,11 +65,7 @@ impl Tallies {
     /// The values in the order in which they were first seen, with that time.
     #[must_use]
     pub fn by_first_seen(&self) -> Vec<(Timestamp, TextId)> {
-        let mut out: Vec<_> = self
-            .0
-            .iter()
-            .map(|(text, tally)| (tally.first, *text))
-            .collect();
+        let mut out: Vec<_> = self.0.iter().map(|(text, tally)| (tally.first, *text)).collect();
         out.sort_unstable();
         out
     }
@@ -99,11 +78,7 @@ impl Tallies {
         let Some(best) = self.0.values().map(rank).max() else {
             return Vec::new();
         };
-        self.0
-            .iter()
-            .filter(|(_, tally)| rank(tally) == best)
-            .map(|(text, _)| *text)
-            .collect()
+        self.0.iter().filter(|(_, tally)| rank(tally) == best).map(|(text, _)| *text).collect()
     }
 }
 
@@ -129,15 +104,7 @@ pub struct Facts {
 impl Facts {
     /// Adds what `other` counted.
     pub fn merge(&mut self, other: Self) {
-        let Self {
-            cwds,
-            repos,
-            worktrees,
-            branches,
-            tmux,
-            agents,
-            sessions,
-        } = other;
+        let Self { cwds, repos, worktrees, branches, tmux, agents, sessions } = other;
         self.cwds.merge(cwds);
         self.repos.merge(repos);
         self.worktrees.merge(worktrees);
@@ -159,16 +126,7 @@ mod tests {
     #[test]
     fn most_frequent_and_then_first_seen() {
         let mut cwds = Tallies::default();
-        for (text, when) in [
-            (7, 1),
-            (9, 2),
-            (9, 3),
-            (8, 0),
-            (8, 4),
-            (0, 5),
-            (0, 6),
-            (0, 7),
-        ] {
+        for (text, when) in [(7, 1), (9, 2), (9, 3), (8, 0), (8, 4), (0, 5), (0, 6), (0, 7)] {
             cwds.add(text, at(when));
         }
         assert_eq!(cwds.most_frequent(), [8]);

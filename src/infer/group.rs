@@ -40,12 +40,7 @@ impl Groups {
     /// No pieces yet. Pieces no more than `gap` apart are joined.
     #[must_use]
     pub const fn new(gap: Millis) -> Self {
-        Self {
-            gap,
-            joined_into: Vec::new(),
-            stretches: Vec::new(),
-            by_root: Vec::new(),
-        }
+        Self { gap, joined_into: Vec::new(), stretches: Vec::new(), by_root: Vec::new() }
     }
 
     /// Puts a piece in and joins it with all it belongs to. O(related roots × log pieces) for
@@ -76,13 +71,11 @@ impl Groups {
     /// Some stretch that belongs to `whole`.
     fn neighbour(&self, roots: &Roots, whole: Stretch) -> Option<usize> {
         let (from, to) = (whole.from.plus(-self.gap), whole.to.plus(self.gap));
-        std::iter::once(&whole.root)
-            .chain(roots.related(whole.root))
-            .find_map(|root| {
-                // Stretches of one root lie apart, so the last to begin is the last to end.
-                let (_, &ix) = self.by_root.get(root.index())?.range(..=to).next_back()?;
-                (self.stretches[ix].to >= from).then_some(ix)
-            })
+        std::iter::once(&whole.root).chain(roots.related(whole.root)).find_map(|root| {
+            // Stretches of one root lie apart, so the last to begin is the last to end.
+            let (_, &ix) = self.by_root.get(root.index())?.range(..=to).next_back()?;
+            (self.stretches[ix].to >= from).then_some(ix)
+        })
     }
 
     /// The stream that a piece became part of.
@@ -104,15 +97,13 @@ impl Groups {
     /// The stream that has the root `root` at `at`.
     #[must_use]
     pub fn at(&self, roots: &Roots, root: RootIx, at: Timestamp) -> Option<Joined> {
-        std::iter::once(&root)
-            .chain(roots.related(root))
-            .find_map(|other| {
-                if roots.higher(root, *other) != *other {
-                    return None;
-                }
-                let (_, &ix) = self.by_root.get(other.index())?.range(..=at).next_back()?;
-                (self.stretches[ix].to >= at).then_some(Joined(ix))
-            })
+        std::iter::once(&root).chain(roots.related(root)).find_map(|other| {
+            if roots.higher(root, *other) != *other {
+                return None;
+            }
+            let (_, &ix) = self.by_root.get(other.index())?.range(..=at).next_back()?;
+            (self.stretches[ix].to >= at).then_some(Joined(ix))
+        })
     }
 }
 
@@ -125,11 +116,7 @@ mod tests {
 
     fn roots() -> (Roots, Vec<RootIx>) {
         let mut roots = Roots::new(&["/home/me".to_owned()]);
-        let ix = PATHS
-            .iter()
-            .zip(1..)
-            .map(|(path, text)| roots.add(text, path))
-            .collect();
+        let ix = PATHS.iter().zip(1..).map(|(path, text)| roots.add(text, path)).collect();
         (roots, ix)
     }
 
@@ -156,10 +143,8 @@ mod tests {
             }
             break;
         }
-        let mut out: Vec<_> = streams
-            .iter()
-            .map(|s| (s.root, s.from.millis(), s.to.millis()))
-            .collect();
+        let mut out: Vec<_> =
+            streams.iter().map(|s| (s.root, s.from.millis(), s.to.millis())).collect();
         out.sort_unstable();
         out
     }

@@ -18,11 +18,7 @@ pub fn root_of(place: &Place) -> Option<String> {
     if let Some(root) = &place.repo_root {
         return Some(root.clone());
     }
-    let layout = place
-        .cwd
-        .as_deref()
-        .and_then(layout_root)
-        .map(|(root, _)| root);
+    let layout = place.cwd.as_deref().and_then(layout_root).map(|(root, _)| root);
     layout
         .or_else(|| place.repo.as_ref().map(|repo| format!("repo:{repo}")))
         .or_else(|| place.cwd.clone())
@@ -61,15 +57,8 @@ impl Roots {
     /// stream in.
     #[must_use]
     pub fn new(homes: &[String]) -> Self {
-        let homes = homes
-            .iter()
-            .map(|home| home.trim_end_matches('/').to_owned())
-            .collect();
-        Self {
-            homes,
-            by_text: HashMap::new(),
-            roots: Vec::new(),
-        }
+        let homes = homes.iter().map(|home| home.trim_end_matches('/').to_owned()).collect();
+        Self { homes, by_text: HashMap::new(), roots: Vec::new() }
     }
 
     /// The root with number `text` and path `path`. O(roots) for a new one.
@@ -89,12 +78,7 @@ impl Roots {
             }
         }
         self.by_text.insert(text, ix);
-        self.roots.push(Root {
-            text,
-            path: path.to_owned(),
-            related,
-            takes_in,
-        });
+        self.roots.push(Root { text, path: path.to_owned(), related, takes_in });
         ix
     }
 
@@ -102,17 +86,13 @@ impl Roots {
     /// nothing about what belongs together. Homes of other machines are told by their usual places.
     fn takes_in(&self, path: &str) -> bool {
         let usual = |parent: &str| {
-            path.strip_prefix(parent)
-                .is_some_and(|name| !name.is_empty() && !name.contains('/'))
+            path.strip_prefix(parent).is_some_and(|name| !name.is_empty() && !name.contains('/'))
         };
         path.starts_with('/')
             && !matches!(path, "/" | "/home" | "/Users" | "/root")
             && !usual("/home/")
             && !usual("/Users/")
-            && !self
-                .homes
-                .iter()
-                .any(|home| home == path || is_above(path, home))
+            && !self.homes.iter().any(|home| home == path || is_above(path, home))
     }
 
     /// How many there are.
@@ -148,11 +128,7 @@ impl Roots {
     /// The higher of two related roots.
     #[must_use]
     pub fn higher(&self, a: RootIx, b: RootIx) -> RootIx {
-        if self.path(a).len() <= self.path(b).len() {
-            a
-        } else {
-            b
-        }
+        if self.path(a).len() <= self.path(b).len() { a } else { b }
     }
 }
 
@@ -178,14 +154,8 @@ mod tests {
     #[test]
     fn homes_take_nobody_in() {
         let mut roots = Roots::new(&["/data/me/".to_owned()]);
-        let paths = [
-            "/",
-            "/data",
-            "/data/me",
-            "/data/me/work",
-            "/data/me/work/acme",
-            "/data/me/workshop",
-        ];
+        let paths =
+            ["/", "/data", "/data/me", "/data/me/work", "/data/me/work/acme", "/data/me/workshop"];
         let ix = |roots: &mut Roots, path: &str| {
             let text = paths.iter().position(|it| *it == path).unwrap() as i64 + 1;
             roots.add(text, path)
@@ -193,10 +163,7 @@ mod tests {
         for path in paths {
             ix(&mut roots, path);
         }
-        let (work, acme) = (
-            ix(&mut roots, "/data/me/work"),
-            ix(&mut roots, "/data/me/work/acme"),
-        );
+        let (work, acme) = (ix(&mut roots, "/data/me/work"), ix(&mut roots, "/data/me/work/acme"));
         assert_eq!(roots.related(work), [acme]);
         assert_eq!(roots.related(acme), [work]);
         assert_eq!(roots.higher(acme, work), work);
@@ -214,18 +181,9 @@ mod tests {
             repo_root: root.map(str::to_owned),
             ..Place::default()
         };
-        assert_eq!(
-            root_of(&place("/w/a/src", Some("o/a"), Some("/w/a"))).unwrap(),
-            "/w/a"
-        );
-        assert_eq!(
-            root_of(&place("/w/a/.claude/worktrees/x/src", None, None)).unwrap(),
-            "/w/a"
-        );
-        assert_eq!(
-            root_of(&place("/w/a/src", Some("o/a"), None)).unwrap(),
-            "repo:o/a"
-        );
+        assert_eq!(root_of(&place("/w/a/src", Some("o/a"), Some("/w/a"))).unwrap(), "/w/a");
+        assert_eq!(root_of(&place("/w/a/.claude/worktrees/x/src", None, None)).unwrap(), "/w/a");
+        assert_eq!(root_of(&place("/w/a/src", Some("o/a"), None)).unwrap(), "repo:o/a");
         assert_eq!(root_of(&place("/w/a/src", None, None)).unwrap(), "/w/a/src");
         assert_eq!(root_of(&Place::default()), None);
         assert_eq!(short_name("repo:o/a"), "a");

@@ -31,10 +31,7 @@ struct Seen {
 impl Bench {
     fn new() -> Self {
         let store = Store::open(std::path::Path::new(":memory:")).unwrap();
-        let settings = Settings {
-            homes: vec!["/home/me".to_owned()],
-            ..Settings::default()
-        };
+        let settings = Settings { homes: vec!["/home/me".to_owned()], ..Settings::default() };
         Self { store, settings }
     }
 
@@ -61,23 +58,15 @@ impl Bench {
         let mut out = Vec::new();
         for row in derived::streams_between(conn, Interval::ALWAYS).unwrap() {
             let f = row.facts.clone();
-            let facts = [
-                f.cwds,
-                f.repos,
-                f.worktrees,
-                f.branches,
-                f.tmux,
-                f.agents,
-                f.sessions,
-            ]
-            .map(|tallies| {
-                let mut rows: Vec<_> = Vec::from(tallies)
-                    .into_iter()
-                    .map(|(text, n, first)| (texts.owned(text).unwrap().unwrap(), n, first))
-                    .collect();
-                rows.sort();
-                rows
-            });
+            let facts = [f.cwds, f.repos, f.worktrees, f.branches, f.tmux, f.agents, f.sessions]
+                .map(|tallies| {
+                    let mut rows: Vec<_> = Vec::from(tallies)
+                        .into_iter()
+                        .map(|(text, n, first)| (texts.owned(text).unwrap().unwrap(), n, first))
+                        .collect();
+                    rows.sort();
+                    rows
+                });
             let entries = derived::entries_of(conn, &BTreeSet::from([row.num])).unwrap();
             let timeline = |direct: bool| {
                 let of = |it: &&TimeEntry| (it.actor == PERSON) == direct;
@@ -112,9 +101,7 @@ impl Bench {
 
 /// 10:00 on a Tuesday, and `minute` minutes.
 fn clock(minute: i64) -> Timestamp {
-    Timestamp::parse("2025-01-28T10:00:00Z")
-        .unwrap()
-        .plus(minute * MINUTE)
+    Timestamp::parse("2025-01-28T10:00:00Z").unwrap().plus(minute * MINUTE)
 }
 
 fn event(value: serde_json::Value) -> Event {
@@ -122,17 +109,13 @@ fn event(value: serde_json::Value) -> Event {
 }
 
 fn focus(minute: i64, pane: &str, cwd: &str) -> Event {
-    event(
-        json!({"timestamp": clock(minute).to_string(), "type": "tmux_pane_focus", "cwd": cwd,
-        "pane_id": pane, "session_name": "main"}),
-    )
+    event(json!({"timestamp": clock(minute).to_string(), "type": "tmux_pane_focus", "cwd": cwd,
+        "pane_id": pane, "session_name": "main"}))
 }
 
 fn scroll(minute: i64, pane: &str) -> Event {
-    event(
-        json!({"timestamp": clock(minute).to_string(), "type": "tmux_scroll", "pane_id": pane,
-        "session_name": "main"}),
-    )
+    event(json!({"timestamp": clock(minute).to_string(), "type": "tmux_scroll", "pane_id": pane,
+        "session_name": "main"}))
 }
 
 fn agent(minute: i64, kind: &str, session: &str, cwd: Option<&str>) -> Event {
@@ -141,10 +124,8 @@ fn agent(minute: i64, kind: &str, session: &str, cwd: Option<&str>) -> Event {
         "tool" => ("agent_tool_use", None),
         _ => ("user_message", None),
     };
-    event(
-        json!({"timestamp": clock(minute).to_string(), "type": kind, "session_id": session,
-        "cwd": cwd, "agent": "claude-code", "action": action}),
-    )
+    event(json!({"timestamp": clock(minute).to_string(), "type": kind, "session_id": session,
+        "cwd": cwd, "agent": "claude-code", "action": action}))
 }
 
 fn window(minute: i64, app: &str) -> Event {
@@ -152,10 +133,8 @@ fn window(minute: i64, app: &str) -> Event {
 }
 
 fn afk(minute: i64, status: &str, idle_minutes: i64) -> Event {
-    event(
-        json!({"timestamp": clock(minute).to_string(), "type": "afk_change", "status": status,
-        "idle_duration_ms": idle_minutes * MINUTE}),
-    )
+    event(json!({"timestamp": clock(minute).to_string(), "type": "afk_change", "status": status,
+        "idle_duration_ms": idle_minutes * MINUTE}))
 }
 
 fn minutes_of(events: &[Event]) -> Vec<(String, Millis, Millis)> {
@@ -166,9 +145,7 @@ fn minutes_of(events: &[Event]) -> Vec<(String, Millis, Millis)> {
 }
 
 fn named(rows: &[(&str, Millis, Millis)]) -> Vec<(String, Millis, Millis)> {
-    rows.iter()
-        .map(|(name, a, b)| ((*name).to_owned(), *a, *b))
-        .collect()
+    rows.iter().map(|(name, a, b)| ((*name).to_owned(), *a, *b)).collect()
 }
 
 #[test]
@@ -188,20 +165,14 @@ fn focus_and_agent_in_one_stream() {
 #[test]
 fn two_agents_and_a_person_who_switches() {
     // Both agents work from 0 to 20; the person is at acme 0–4 and 7–12, at brix 4–7.
-    let mut events = vec![
-        focus(0, "%1", "/w/acme"),
-        focus(4, "%2", "/w/brix"),
-        focus(7, "%1", "/w/acme"),
-    ];
+    let mut events =
+        vec![focus(0, "%1", "/w/acme"), focus(4, "%2", "/w/brix"), focus(7, "%1", "/w/acme")];
     for (session, cwd) in [("a", "/w/acme"), ("b", "/w/brix")] {
         for minute in [0, 10, 20] {
             events.push(agent(minute, "tool", session, Some(cwd)));
         }
     }
-    assert_eq!(
-        minutes_of(&events),
-        named(&[("acme", 9, 20), ("brix", 3, 20)])
-    );
+    assert_eq!(minutes_of(&events), named(&[("acme", 9, 20), ("brix", 3, 20)]));
 }
 
 #[test]
@@ -255,26 +226,11 @@ fn a_window_that_is_no_terminal_takes_the_attention_and_a_terminal_gives_it_back
 #[test]
 fn a_run_without_anything_new_changes_nothing() {
     let mut bench = Bench::new();
-    bench.import(&[
-        focus(0, "%1", "/w/acme"),
-        agent(1, "tool", "s", Some("/w/acme")),
-    ]);
+    bench.import(&[focus(0, "%1", "/w/acme"), agent(1, "tool", "s", Some("/w/acme"))]);
     assert!(is_due(bench.store.conn(), &bench.settings).unwrap());
-    assert_eq!(
-        bench.infer(),
-        Inferred {
-            events: 2,
-            streams: 1
-        }
-    );
+    assert_eq!(bench.infer(), Inferred { events: 2, streams: 1 });
     assert!(!is_due(bench.store.conn(), &bench.settings).unwrap());
-    assert_eq!(
-        bench.infer(),
-        Inferred {
-            events: 0,
-            streams: 0
-        }
-    );
+    assert_eq!(bench.infer(), Inferred { events: 0, streams: 0 });
 }
 
 #[test]
@@ -300,11 +256,7 @@ fn ids_stay_when_late_events_join_streams() {
 #[test]
 fn other_settings_infer_everything_afresh_and_keep_ids() {
     let mut bench = Bench::new();
-    bench.import(&[
-        focus(0, "%1", "/w/acme"),
-        focus(20, "%1", "/w/acme"),
-        focus(60, "%1", "/w/b"),
-    ]);
+    bench.import(&[focus(0, "%1", "/w/acme"), focus(20, "%1", "/w/acme"), focus(60, "%1", "/w/b")]);
     bench.infer();
     let before = derived::streams_between(bench.store.conn(), Interval::ALWAYS).unwrap();
     bench.settings.gap = 10 * MINUTE;

@@ -87,10 +87,7 @@ struct Totals {
 
 impl From<Spent> for Times {
     fn from(spent: Spent) -> Self {
-        Self {
-            time_direct_ms: spent.direct,
-            time_delegated_ms: spent.delegated,
-        }
+        Self { time_direct_ms: spent.direct, time_delegated_ms: spent.delegated }
     }
 }
 
@@ -117,11 +114,7 @@ fn document(report: &Report) -> Document<'_> {
         by_tag: report
             .by_tag
             .iter()
-            .map(|it| Tag {
-                tag: &it.tag,
-                times: it.spent.into(),
-                streams: streams(&it.streams),
-            })
+            .map(|it| Tag { tag: &it.tag, times: it.spent.into(), streams: streams(&it.streams) })
             .collect(),
         untagged: Untagged {
             times: report.untagged.spent.into(),
@@ -143,11 +136,7 @@ fn document(report: &Report) -> Document<'_> {
 fn streams(lines: &[StreamLine]) -> Vec<Stream<'_>> {
     lines
         .iter()
-        .map(|line| Stream {
-            id: &line.id,
-            name: &line.name,
-            times: line.spent.into(),
-        })
+        .map(|line| Stream { id: &line.id, name: &line.name, times: line.spent.into() })
         .collect()
 }
 

@@ -50,10 +50,7 @@ impl Spent {
 
     fn within(border: Interval, direct: &[Interval], delegated: &[Interval]) -> Self {
         let sum = |all: &[Interval]| cut(border, all).map(Interval::millis).sum();
-        Self {
-            direct: sum(direct),
-            delegated: sum(delegated),
-        }
+        Self { direct: sum(direct), delegated: sum(delegated) }
     }
 }
 
@@ -61,10 +58,7 @@ impl Add for Spent {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        Self {
-            direct: self.direct + other.direct,
-            delegated: self.delegated + other.delegated,
-        }
+        Self { direct: self.direct + other.direct, delegated: self.delegated + other.delegated }
     }
 }
 
@@ -76,9 +70,7 @@ impl AddAssign for Spent {
 
 /// The parts of `all` within `border`.
 fn cut(border: Interval, all: &[Interval]) -> impl Iterator<Item = Interval> {
-    all.iter()
-        .map(move |it| it.intersect(border))
-        .filter(|it| !it.is_empty())
+    all.iter().map(move |it| it.intersect(border)).filter(|it| !it.is_empty())
 }
 
 /// A stream's time in the period.
@@ -194,10 +186,7 @@ impl Report {
             generated_at,
             period,
             by_tag: by_tag(tags),
-            untagged: Untagged {
-                spent: sum(&untagged),
-                streams: longest_first(untagged),
-            },
+            untagged: Untagged { spent: sum(&untagged), streams: longest_first(untagged) },
             unassigned: Spent::within(border, &unassigned.direct, &unassigned.delegated),
             unassigned_events: unassigned.events,
             totals,
@@ -226,9 +215,7 @@ fn by_tag(tags: BTreeMap<&str, Vec<StreamLine>>) -> Vec<TagTime> {
 }
 
 fn sum(lines: &[StreamLine]) -> Spent {
-    lines
-        .iter()
-        .fold(Spent::default(), |sum, line| sum + line.spent)
+    lines.iter().fold(Spent::default(), |sum, line| sum + line.spent)
 }
 
 fn longest_first(mut lines: Vec<StreamLine>) -> Vec<StreamLine> {
@@ -271,12 +258,7 @@ mod tests {
     }
 
     fn report(period: Period, streams: &[StreamTime]) -> Report {
-        Report::build(
-            period,
-            Timestamp::from_millis(0),
-            streams,
-            &Unassigned::default(),
-        )
+        Report::build(period, Timestamp::from_millis(0), streams, &Unassigned::default())
     }
 
     fn day(date: &str) -> Period {
@@ -285,18 +267,9 @@ mod tests {
 
     #[test]
     fn a_stream_over_midnight_counts_on_both_sides() {
-        let night = stream(
-            "a",
-            &["x"],
-            &[span("2025-01-28T22:00:00Z", "2025-01-29T01:00:00Z")],
-            &[],
-        );
-        let direct = |date| {
-            report(day(date), std::slice::from_ref(&night))
-                .totals
-                .spent
-                .direct
-        };
+        let night =
+            stream("a", &["x"], &[span("2025-01-28T22:00:00Z", "2025-01-29T01:00:00Z")], &[]);
+        let direct = |date| report(day(date), std::slice::from_ref(&night)).totals.spent.direct;
         assert_eq!(direct("2025-01-27"), 0);
         assert_eq!(direct("2025-01-28"), 2 * HOUR);
         assert_eq!(direct("2025-01-29"), HOUR);
@@ -311,28 +284,16 @@ mod tests {
                 stream("a", &["acme", "billable", "acme"], &[noon], &[noon]),
                 stream("b", &["acme"], &[], &[noon]),
                 stream("c", &[], &[], &[noon]),
-                stream(
-                    "d",
-                    &["old"],
-                    &[span("2025-01-01T00:00:00Z", "2025-01-02T00:00:00Z")],
-                    &[],
-                ),
+                stream("d", &["old"], &[span("2025-01-01T00:00:00Z", "2025-01-02T00:00:00Z")], &[]),
             ],
         );
-        let tags: Vec<_> = three
-            .by_tag
-            .iter()
-            .map(|it| (&*it.tag, it.spent.total()))
-            .collect();
+        let tags: Vec<_> = three.by_tag.iter().map(|it| (&*it.tag, it.spent.total())).collect();
         assert_eq!(tags, [("acme", 3 * HOUR), ("billable", 2 * HOUR)]);
         assert_eq!(three.untagged.spent.total(), HOUR);
         assert_eq!(
             three.totals,
             Totals {
-                spent: Spent {
-                    direct: HOUR,
-                    delegated: 3 * HOUR
-                },
+                spent: Spent { direct: HOUR, delegated: 3 * HOUR },
                 tracked: HOUR,
                 multi_tag_overlap: 2 * HOUR,
                 stream_count: 3,
@@ -344,10 +305,7 @@ mod tests {
     fn equal_tags_stand_by_name() {
         let noon = span("2025-01-28T12:00:00Z", "2025-01-28T13:00:00Z");
         let both = report(day("2025-01-28"), &[stream("s", &["b", "a"], &[noon], &[])]);
-        assert_eq!(
-            both.by_tag.iter().map(|it| &*it.tag).collect::<Vec<_>>(),
-            ["a", "b"]
-        );
+        assert_eq!(both.by_tag.iter().map(|it| &*it.tag).collect::<Vec<_>>(), ["a", "b"]);
     }
 
     /// Nanoseconds around 2025-03-30, a week of 167 hours in Berlin, from a little before the
@@ -399,13 +357,7 @@ mod tests {
     }
 
     fn periods() -> impl Strategy<Value = Period> {
-        let zones = [
-            "UTC",
-            "Europe/Berlin",
-            "America/Santiago",
-            "Asia/Tokyo",
-            "Pacific/Apia",
-        ];
+        let zones = ["UTC", "Europe/Berlin", "America/Santiago", "Asia/Tokyo", "Pacific/Apia"];
         (prop::sample::select(zones.to_vec()), 0u64..10).prop_map(|(zone, day)| {
             let day = NaiveDate::from_ymd_opt(2025, 3, 23).unwrap() + Days::new(day);
             Period::week_of(day, Zone::named(zone).unwrap()).unwrap()

@@ -51,11 +51,8 @@ pub struct Look {
 #[must_use]
 pub fn render(report: &Report, look: Look) -> String {
     let rows = rows(report);
-    let mut page = Page {
-        grid: Grid::of(&rows, report, look.width),
-        colour: look.colour,
-        out: String::new(),
-    };
+    let mut page =
+        Page { grid: Grid::of(&rows, report, look.width), colour: look.colour, out: String::new() };
     page.line(&page.bold(&report.period.title()));
     page.line("");
     if report.is_empty() {
@@ -84,11 +81,8 @@ enum RowKind {
 
 /// Tags, then `(untagged)` with its streams below it.
 fn rows(report: &Report) -> Vec<Row> {
-    let mut rows: Vec<Row> = report
-        .by_tag
-        .iter()
-        .map(|it| Row::tag(&harmless(&it.tag), it.spent))
-        .collect();
+    let mut rows: Vec<Row> =
+        report.by_tag.iter().map(|it| Row::tag(&harmless(&it.tag), it.spent)).collect();
     let streams = &report.untagged.streams;
     if streams.is_empty() {
         return rows;
@@ -114,20 +108,12 @@ fn rows(report: &Report) -> Vec<Row> {
 
 impl Row {
     fn tag(tag: &str, spent: Spent) -> Self {
-        Self {
-            label: format!("  {tag}"),
-            spent,
-            kind: RowKind::Tag,
-        }
+        Self { label: format!("  {tag}"), spent, kind: RowKind::Tag }
     }
 
     fn stream(stream: &StreamLine) -> Self {
         Self {
-            label: format!(
-                "    {}  {}",
-                harmless(&stream.short_id),
-                harmless(&stream.name)
-            ),
+            label: format!("    {}  {}", harmless(&stream.short_id), harmless(&stream.name)),
             spent: stream.spent,
             kind: RowKind::Stream,
         }
@@ -179,10 +165,7 @@ impl Grid {
                 .map(|it| it.spent.total())
                 .fold(0, i64::max),
         };
-        let longest_label = rows
-            .iter()
-            .map(|it| it.label.width())
-            .fold(TRACKED.len(), usize::max);
+        let longest_label = rows.iter().map(|it| it.label.width()).fold(TRACKED.len(), usize::max);
         grid.label = longest_label.min(width.saturating_sub(grid.right_of_label()));
         grid
     }
@@ -298,9 +281,7 @@ impl Page {
     fn bar(&self, time: Millis) -> String {
         let longest = self.grid.longest.max(1);
         let cells = (time * BAR as i64 + longest / 2) / longest;
-        let full = usize::try_from(cells)
-            .unwrap_or(0)
-            .clamp(usize::from(time > 0), BAR);
+        let full = usize::try_from(cells).unwrap_or(0).clamp(usize::from(time > 0), BAR);
         format!("{}{}", "█".repeat(full), self.dim(&"░".repeat(BAR - full)))
     }
 
@@ -313,11 +294,7 @@ impl Page {
         self.line(&self.bold("SUMMARY"));
         self.sum(TRACKED, totals.tracked, "");
         self.sum("  Direct", totals.spent.direct, &share(totals.spent.direct));
-        self.sum(
-            "  Delegated",
-            totals.spent.delegated,
-            &share(totals.spent.delegated),
-        );
+        self.sum("  Delegated", totals.spent.delegated, &share(totals.spent.delegated));
         if report.unassigned.total() > 0 {
             self.sum("  Unassigned", report.unassigned.total(), "");
         }
@@ -355,11 +332,9 @@ impl Page {
             Shape::Week => ("tt report --last-week", "the week before"),
             Shape::Day | Shape::Range => ("tt week", "this week"),
         };
-        for (command, what) in [
-            other,
-            ("tt status", "what was seen"),
-            ("tt init --install", "set up tmux"),
-        ] {
+        for (command, what) in
+            [other, ("tt status", "what was seen"), ("tt init --install", "set up tmux")]
+        {
             let line = format!("  {}{}", fit(command, 23), self.dim(what));
             self.line(&line);
         }
@@ -473,28 +448,10 @@ mod tests {
         vec![
             stream("webapp", &["acme", "billable"], 600, 495, 270),
             stream("api", &["acme", "billable"], 1_500, 70, 185),
-            stream(
-                "請求書システム",
-                &["顧客:日本商事", "billable"],
-                3_000,
-                85,
-                132,
-            ),
+            stream("請求書システム", &["顧客:日本商事", "billable"], 3_000, 85, 132),
             stream("garden 🌻", &["personal 🌱"], 4_400, 62, 0),
-            stream(
-                "日本語の長い名前のプロジェクトと資料の整理",
-                &[],
-                5_000,
-                45,
-                20,
-            ),
-            stream(
-                "👩‍💻 pairing on the very long migration of everything",
-                &[],
-                5_100,
-                12,
-                0,
-            ),
+            stream("日本語の長い名前のプロジェクトと資料の整理", &[], 5_000, 45, 20),
+            stream("👩‍💻 pairing on the very long migration of everything", &[], 5_100, 12, 0),
             stream("evil\x1b]0;title\x07\u{202e}name", &[], 5_200, 3, 0),
         ]
     }
@@ -535,9 +492,8 @@ mod tests {
 
     #[test]
     fn many_untagged() {
-        let streams: Vec<_> = (0..15)
-            .map(|n| stream(&format!("project-{n}"), &[], n * 300, 200 - n, 0))
-            .collect();
+        let streams: Vec<_> =
+            (0..15).map(|n| stream(&format!("project-{n}"), &[], n * 300, 200 - n, 0)).collect();
         insta::assert_snapshot!(draw(&streams, &Unassigned::default(), 80, false));
     }
 
@@ -553,14 +509,12 @@ mod tests {
 
     #[test]
     fn colour_is_only_added() {
-        let (plain, colour) = (
-            draw(&busy_week(), &lost(), 100, false),
-            draw(&busy_week(), &lost(), 100, true),
-        );
+        let (plain, colour) =
+            (draw(&busy_week(), &lost(), 100, false), draw(&busy_week(), &lost(), 100, true));
         assert!(!plain.contains('\x1b'));
-        let stripped = ["1", "2", "0"].iter().fold(colour.clone(), |text, code| {
-            text.replace(&format!("\x1b[{code}m"), "")
-        });
+        let stripped = ["1", "2", "0"]
+            .iter()
+            .fold(colour.clone(), |text, code| text.replace(&format!("\x1b[{code}m"), ""));
         let trimmed: Vec<_> = stripped.lines().map(str::trim_end).collect();
         assert_eq!(trimmed, plain.lines().collect::<Vec<_>>());
         assert!(colour.starts_with("\x1b[1mTIME REPORT"));

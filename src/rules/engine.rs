@@ -59,20 +59,8 @@ pub fn first_match(
     scratch: &mut Scratch,
 ) -> Option<RuleId> {
     scratch.begin(table, id);
-    let Scratch {
-        search,
-        atoms,
-        gates,
-        caches,
-        ..
-    } = scratch;
-    let mut tally = Tally {
-        table,
-        search: *search,
-        atoms,
-        gates,
-        best: None,
-    };
+    let Scratch { search, atoms, gates, caches, .. } = scratch;
+    let mut tally = Tally { table, search: *search, atoms, gates, best: None };
     for ((field, texts), cache) in table.texts().iter().zip(caches) {
         for value in stream.texts(*field) {
             let normal;

@@ -177,10 +177,7 @@ impl Field {
     /// The field of that name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        FIELDS
-            .iter()
-            .find(|info| info.name == name)
-            .map(|info| info.field)
+        FIELDS.iter().find(|info| info.name == name).map(|info| info.field)
     }
 
     /// Its line of the table.
@@ -206,20 +203,13 @@ impl Field {
         }
         let synonyms = FIELDS.iter().flat_map(|info| info.synonyms.iter().copied());
         let near = nearest(&lower, synonyms)?;
-        FIELDS
-            .iter()
-            .find(|info| info.synonyms.contains(&near))
-            .map(|info| info.field)
+        FIELDS.iter().find(|info| info.synonyms.contains(&near)).map(|info| info.field)
     }
 
     /// All names, as messages list them: `primary_cwd, tmux_session, agent, …`.
     #[must_use]
     pub fn list() -> String {
-        FIELDS
-            .iter()
-            .map(|info| info.name)
-            .collect::<Vec<_>>()
-            .join(", ")
+        FIELDS.iter().map(|info| info.name).collect::<Vec<_>>().join(", ")
     }
 }
 

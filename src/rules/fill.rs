@@ -65,19 +65,11 @@ impl Filler {
         if captures {
             collect_sources(&rule.condition, homes, &mut sources);
         }
-        Self {
-            tags: rule.tags.clone(),
-            project: rule.project.clone(),
-            sources,
-        }
+        Self { tags: rule.tags.clone(), project: rule.project.clone(), sources }
     }
 
     pub(super) fn fill(&self, stream: &Stream) -> Outcome {
-        let rows: Vec<_> = self
-            .sources
-            .iter()
-            .map(|source| source.rows(stream))
-            .collect();
+        let rows: Vec<_> = self.sources.iter().map(|source| source.rows(stream)).collect();
         let mut tags: Vec<String> = Vec::new();
         for template in &self.tags {
             for tag in fill(template, &self.sources, &rows) {
@@ -105,9 +97,7 @@ fn names(template: &Template) -> impl Iterator<Item = &str> {
 fn collect_sources(predicate: &Predicate, homes: &[String], sources: &mut Vec<Source>) {
     match predicate {
         Predicate::All(children) => {
-            children
-                .iter()
-                .for_each(|child| collect_sources(child, homes, sources));
+            children.iter().for_each(|child| collect_sources(child, homes, sources));
         }
         // The alternatives of a condition are globs of the same field.
         Predicate::Any(children) => sources.extend(source(children.iter(), homes)),
@@ -122,11 +112,7 @@ fn source<'p>(globs: impl Iterator<Item = &'p Predicate>, homes: &[String]) -> O
     let mut names: Option<BTreeSet<String>> = None;
     let mut patterns = Vec::new();
     for glob in globs {
-        let Predicate::Atom(Atom {
-            field: asked,
-            test: Test::Glob(pattern),
-        }) = glob
-        else {
+        let Predicate::Atom(Atom { field: asked, test: Test::Glob(pattern) }) = glob else {
             return None;
         };
         field = Some(*asked);
@@ -135,11 +121,7 @@ fn source<'p>(globs: impl Iterator<Item = &'p Predicate>, homes: &[String]) -> O
         patterns.extend(pattern.expand(homes).into_iter().map(Capturing::new));
     }
     let names = names.filter(|names| !names.is_empty())?;
-    Some(Source {
-        field: field?,
-        names,
-        patterns,
-    })
+    Some(Source { field: field?, names, patterns })
 }
 
 impl Source {
@@ -158,11 +140,7 @@ impl Capturing {
     fn new(pattern: Pattern) -> Self {
         let names = general::capture_names(&pattern.parts);
         let names = names.into_iter().map(str::to_owned).collect();
-        Self {
-            pattern,
-            names,
-            regex: OnceLock::new(),
-        }
+        Self { pattern, names, regex: OnceLock::new() }
     }
 
     fn row(&self, value: &str) -> Option<Row> {
@@ -174,10 +152,7 @@ impl Capturing {
         }
         let mut row = Row::new();
         for (name, group) in self.names.iter().zip(1..) {
-            if let Some(text) = captures
-                .get_group(group)
-                .and_then(|span| value.get(span.range()))
-            {
+            if let Some(text) = captures.get_group(group).and_then(|span| value.get(span.range())) {
                 row.entry(name.clone()).or_insert_with(|| text.to_owned());
             }
         }
@@ -191,10 +166,7 @@ impl Capturing {
             regex_syntax::hir::Hir::look(regex_syntax::hir::Look::End),
         ]);
         let config = meta::Config::new().utf8_empty(false).nfa_size_limit(None);
-        meta::Builder::new()
-            .configure(config)
-            .build_from_hir(&whole)
-            .ok()
+        meta::Builder::new().configure(config).build_from_hir(&whole).ok()
     }
 }
 
@@ -206,16 +178,13 @@ fn fill(template: &Template, sources: &[Source], rows: &[Vec<Row>]) -> BTreeSet<
     let mut choices: Vec<BTreeSet<Row>> = Vec::new();
     let mut wanted: BTreeSet<&str> = names(template).collect();
     for (source, rows) in sources.iter().zip(rows) {
-        let (lent, rest) = wanted
-            .into_iter()
-            .partition(|name| source.names.contains(*name));
+        let (lent, rest) = wanted.into_iter().partition(|name| source.names.contains(*name));
         wanted = rest;
         let lent: BTreeSet<&str> = lent;
         if !lent.is_empty() {
             let keep = |row: &Row| -> Row {
                 let kept = row.iter().filter(|(name, _)| lent.contains(name.as_str()));
-                kept.map(|(name, text)| (name.clone(), text.clone()))
-                    .collect()
+                kept.map(|(name, text)| (name.clone(), text.clone())).collect()
             };
             choices.push(rows.iter().map(keep).collect());
         }
@@ -225,9 +194,7 @@ fn fill(template: &Template, sources: &[Source], rows: &[Vec<Row>]) -> BTreeSet<
         chosen = chosen
             .iter()
             .flat_map(|row| {
-                choice
-                    .iter()
-                    .map(move |more| row.clone().into_iter().chain(more.clone()))
+                choice.iter().map(move |more| row.clone().into_iter().chain(more.clone()))
             })
             .map(Iterator::collect)
             .collect();

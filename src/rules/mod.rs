@@ -100,28 +100,16 @@ pub fn check(file: &SourceFile, env: &Env) -> Checkup {
     let mut sink = Sink::default();
     let written = syntax::toml::parse(file, &mut sink);
     let rules = ir::lower::check(&written, file, env, &mut sink);
-    Checkup {
-        findings: sink.into_findings(),
-        rules,
-    }
+    Checkup { findings: sink.into_findings(), rules }
 }
 
 impl Checked<RuleSet> {
     /// Compiles the rules into the form that decides streams.
     #[must_use]
     pub fn compile(&self) -> Rules {
-        let fillers = self
-            .rules
-            .iter()
-            .map(|rule| Filler::new(rule, &self.homes))
-            .collect();
+        let fillers = self.rules.iter().map(|rule| Filler::new(rule, &self.homes)).collect();
         let infos = self.rules.iter().map(|rule| rule.info.clone()).collect();
-        Rules {
-            id: TableId::fresh(),
-            table: Table::compile(self),
-            infos,
-            fillers,
-        }
+        Rules { id: TableId::fresh(), table: Table::compile(self), infos, fillers }
     }
 }
 
@@ -169,9 +157,6 @@ impl Rules {
     /// What a rule gives to a stream that it won; nothing for the id of a rule of another file.
     #[must_use]
     pub fn outcome(&self, id: RuleId, stream: &Stream) -> Outcome {
-        self.fillers
-            .get(id.index())
-            .map(|filler| filler.fill(stream))
-            .unwrap_or_default()
+        self.fillers.get(id.index()).map(|filler| filler.fill(stream)).unwrap_or_default()
     }
 }

@@ -33,9 +33,7 @@ impl RuleRef {
     /// How the rule is called: by its name, else `rule 3`.
     #[must_use]
     pub fn title(&self) -> String {
-        self.name
-            .clone()
-            .unwrap_or_else(|| format!("rule {}", self.index + 1))
+        self.name.clone().unwrap_or_else(|| format!("rule {}", self.index + 1))
     }
 }
 
@@ -97,11 +95,7 @@ impl StreamRow {
             direct_ms: row.get(10)?,
             delegated_ms: row.get(11)?,
             rule: match rule {
-                Some(index) => Some(RuleRef {
-                    index,
-                    name: row.get(13)?,
-                    line: row.get(14)?,
-                }),
+                Some(index) => Some(RuleRef { index, name: row.get(13)?, line: row.get(14)? }),
                 None => None,
             },
             project: row.get(15)?,
@@ -111,9 +105,7 @@ impl StreamRow {
     }
 
     fn open_nanos(&self) -> (i64, i64) {
-        self.open.map_or((i64::MAX, i64::MIN), |(from, to)| {
-            (from.nanos(), to.nanos())
-        })
+        self.open.map_or((i64::MAX, i64::MIN), |(from, to)| (from.nanos(), to.nanos()))
     }
 }
 
@@ -164,16 +156,9 @@ pub fn labels_between(conn: &Connection, range: Interval) -> Result<Vec<Label>> 
         .prepare_cached(
             "SELECT num, id, name FROM streams WHERE last_event_at >= ?1 AND first_event_at < ?2",
         )?
-        .query_map(
-            [range.start.plus(-7 * DAY).nanos(), range.end.nanos()],
-            |row| {
-                Ok(Label {
-                    num: row.get(0)?,
-                    id: row.get(1)?,
-                    name: row.get(2)?,
-                })
-            },
-        )?
+        .query_map([range.start.plus(-7 * DAY).nanos(), range.end.nanos()], |row| {
+            Ok(Label { num: row.get(0)?, id: row.get(1)?, name: row.get(2)? })
+        })?
         .collect::<rusqlite::Result<_>>()?)
 }
 
@@ -252,11 +237,7 @@ pub fn flag(conn: &Connection, range: Interval) -> Result<usize> {
 /// # Errors
 /// Those of SQLite.
 pub fn open_between(conn: &Connection, from: Timestamp, to: Timestamp) -> Result<Vec<StreamRow>> {
-    streams_where(
-        conn,
-        "open_to >= ?1 AND open_from <= ?2",
-        [from.nanos(), to.nanos()],
-    )
+    streams_where(conn, "open_to >= ?1 AND open_from <= ?2", [from.nanos(), to.nanos()])
 }
 
 /// First and last event of all streams that have an event within `from..=to`.
@@ -273,9 +254,7 @@ pub fn extent_of(
             "SELECT min(first_event_at), max(last_event_at) FROM streams
              WHERE last_event_at >= ?1 AND first_event_at <= ?2",
         )?
-        .query_row([from.nanos(), to.nanos()], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
+        .query_row([from.nanos(), to.nanos()], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(match bounds {
         (Some(from), Some(to)) => Some((Timestamp::from_nanos(from), Timestamp::from_nanos(to))),
         _ => None,
@@ -315,11 +294,7 @@ pub fn put_stream(conn: &Connection, stream: &mut StreamRow) -> Result<()> {
         stream.first.nanos(),
         stream.last.nanos(),
         stream.name,
-        if stream.named_by_user {
-            "user"
-        } else {
-            "inferred"
-        },
+        if stream.named_by_user { "user" } else { "inferred" },
         facts,
         stream.direct_ms,
         stream.delegated_ms,
@@ -428,8 +403,7 @@ pub fn join_streams(
 /// # Errors
 /// Those of SQLite.
 pub fn remove_stream(conn: &Connection, num: StreamNum) -> Result<()> {
-    conn.prepare_cached("DELETE FROM streams WHERE num = ?1")?
-        .execute([num])?;
+    conn.prepare_cached("DELETE FROM streams WHERE num = ?1")?.execute([num])?;
     Ok(())
 }
 
@@ -449,11 +423,7 @@ pub fn joined_into(conn: &Connection, id: &str) -> Result<Option<String>> {
 /// # Errors
 /// Those of SQLite.
 pub fn last_num(conn: &Connection) -> Result<StreamNum> {
-    Ok(
-        conn.query_row("SELECT coalesce(max(num), 0) FROM streams", [], |row| {
-            row.get(0)
-        })?,
-    )
+    Ok(conn.query_row("SELECT coalesce(max(num), 0) FROM streams", [], |row| row.get(0))?)
 }
 
 /// The streams in which an agent session began or worked.
@@ -523,9 +493,7 @@ pub fn rewrite(
         |it: &Span<StreamNum>| Interval::new(it.interval.start.max(range.end), it.interval.end);
     let kept_before = old.iter().map(|it| (before(it), it.target));
     let kept_after = old.iter().map(|it| (after(it), it.target));
-    let within = spans
-        .iter()
-        .map(|it| (it.interval.intersect(range), it.target));
+    let within = spans.iter().map(|it| (it.interval.intersect(range), it.target));
     for (interval, target) in kept_before.chain(within).chain(kept_after) {
         if interval.is_empty() {
             continue;
@@ -549,12 +517,7 @@ pub fn rewrite(
         "INSERT INTO time_entries (actor, start, end, stream) VALUES (?1, ?2, ?3, ?4)",
     )?;
     for it in &new {
-        insert.execute([
-            actor,
-            it.interval.start.nanos(),
-            it.interval.end.nanos(),
-            it.target,
-        ])?;
+        insert.execute([actor, it.interval.start.nanos(), it.interval.end.nanos(), it.target])?;
     }
     touched.extend(old.iter().chain(&new).map(|it| it.target));
     touched.remove(&NO_STREAM);
@@ -574,18 +537,13 @@ fn entries_touching(
     let mut rows = statement.query([actor, range.end.nanos()])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let interval = Interval::new(
-            Timestamp::from_nanos(row.get(0)?),
-            Timestamp::from_nanos(row.get(1)?),
-        );
+        let interval =
+            Interval::new(Timestamp::from_nanos(row.get(0)?), Timestamp::from_nanos(row.get(1)?));
         // Entries of one actor do not overlap, so earlier ones end even earlier.
         if interval.end < range.start {
             break;
         }
-        found.push(Span {
-            interval,
-            target: row.get(2)?,
-        });
+        found.push(Span { interval, target: row.get(2)? });
     }
     found.reverse();
     Ok(found)
@@ -668,8 +626,7 @@ pub fn set_unassigned(conn: &Connection, seq: i64, at: Timestamp, unassigned: bo
         conn.prepare_cached("INSERT OR IGNORE INTO unassigned_events (event, at) VALUES (?1, ?2)")?
             .execute([seq, at.nanos()])?;
     } else {
-        conn.prepare_cached("DELETE FROM unassigned_events WHERE event = ?1")?
-            .execute([seq])?;
+        conn.prepare_cached("DELETE FROM unassigned_events WHERE event = ?1")?.execute([seq])?;
     }
     Ok(())
 }
@@ -710,11 +667,7 @@ pub fn session(conn: &Connection, session: TextId) -> Result<Option<Session>> {
             let place: PlaceId = row.get(2)?;
             let tie: i64 = row.get(1)?;
             let begin = (place != 0).then_some((at(0)?, tie.cast_unsigned(), place));
-            Ok(Session {
-                begin,
-                first: at(3)?,
-                last: at(4)?,
-            })
+            Ok(Session { begin, first: at(3)?, last: at(4)? })
         })
         .optional()?)
 }
@@ -778,11 +731,7 @@ pub fn title(conn: &Connection, session: TextId) -> Result<Option<String>> {
 pub fn streams_called(conn: &Connection, text: &str) -> Result<Vec<StreamRow>> {
     let mut by_id = Vec::new();
     if !text.is_empty() && text.chars().all(|c| c.is_ascii_hexdigit()) {
-        by_id = streams_where(
-            conn,
-            "id >= ?1 AND id < ?1 || 'g'",
-            [text.to_ascii_lowercase()],
-        )?;
+        by_id = streams_where(conn, "id >= ?1 AND id < ?1 || 'g'", [text.to_ascii_lowercase()])?;
     }
     if by_id.is_empty() {
         by_id = streams_where(conn, "name = ?1", [text])?;
@@ -805,9 +754,7 @@ pub fn stream_by_id(conn: &Connection, id: &str) -> Result<Option<StreamRow>> {
 /// Those of SQLite. O(log streams).
 pub fn short_id(conn: &Connection, id: &str, least: usize) -> Result<String> {
     let neighbour = |sql: &str| -> rusqlite::Result<Option<String>> {
-        conn.prepare_cached(sql)?
-            .query_row([id], |row| row.get(0))
-            .optional()
+        conn.prepare_cached(sql)?.query_row([id], |row| row.get(0)).optional()
     };
     let before = neighbour("SELECT id FROM streams WHERE id < ?1 ORDER BY id DESC LIMIT 1")?;
     let after = neighbour("SELECT id FROM streams WHERE id > ?1 ORDER BY id LIMIT 1")?;
@@ -832,28 +779,15 @@ pub fn short_ids(conn: &Connection, of: &[&str], least: usize) -> Result<HashMap
     let at = |i: Option<usize>| i.and_then(|i| ids.get(i)).map(String::as_str);
     let shortened = ids.iter().enumerate().map(|(i, id)| {
         let neighbours = [at(i.checked_sub(1)), at(i.checked_add(1))];
-        (
-            id.clone(),
-            distinct_prefix(id, neighbours, least).to_owned(),
-        )
+        (id.clone(), distinct_prefix(id, neighbours, least).to_owned())
     });
     Ok(shortened.collect())
 }
 
 /// The shortest prefix of `id` that its neighbours in the order of ids do not have.
 fn distinct_prefix<'i>(id: &'i str, neighbours: [Option<&str>; 2], least: usize) -> &'i str {
-    let shared = |other: &str| {
-        id.bytes()
-            .zip(other.bytes())
-            .take_while(|(a, b)| a == b)
-            .count()
-    };
-    let length = neighbours
-        .into_iter()
-        .flatten()
-        .map(shared)
-        .max()
-        .map_or(0, |most| most + 1);
+    let shared = |other: &str| id.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
+    let length = neighbours.into_iter().flatten().map(shared).max().map_or(0, |most| most + 1);
     id.get(..length.max(least)).unwrap_or(id)
 }
 

@@ -47,10 +47,7 @@ impl<'c> Inserter<'c> {
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
              ON CONFLICT (id) DO NOTHING",
         )?;
-        Ok(Self {
-            texts: Texts::new(conn),
-            insert,
-        })
+        Ok(Self { texts: Texts::new(conn), insert })
     }
 
     /// Adds `event`; false if it was there already.
@@ -138,10 +135,7 @@ impl Sighting {
     /// The payload, where it was loaded.
     #[must_use]
     pub fn data(&self) -> Map<String, Value> {
-        self.detail
-            .as_deref()
-            .and_then(|data| serde_json::from_str(data).ok())
-            .unwrap_or_default()
+        self.detail.as_deref().and_then(|data| serde_json::from_str(data).ok()).unwrap_or_default()
     }
 
     fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -202,11 +196,7 @@ pub fn between(conn: &Connection, from: Timestamp, to: Timestamp) -> Result<Vec<
         // A plain scan in the order of arrival is faster than an index over everything.
         return sightings(conn, "", []);
     }
-    sightings(
-        conn,
-        "WHERE at BETWEEN ?1 AND ?2",
-        [from.nanos(), to.nanos()],
-    )
+    sightings(conn, "WHERE at BETWEEN ?1 AND ?2", [from.nanos(), to.nanos()])
 }
 
 /// Events that tell of the person's attention, with `from <= at <= to`.
@@ -218,11 +208,7 @@ pub fn attention_between(
     from: Timestamp,
     to: Timestamp,
 ) -> Result<Vec<Sighting>> {
-    sightings(
-        conn,
-        "WHERE kind <= 5 AND at BETWEEN ?1 AND ?2",
-        [from.nanos(), to.nanos()],
-    )
+    sightings(conn, "WHERE kind <= 5 AND at BETWEEN ?1 AND ?2", [from.nanos(), to.nanos()])
 }
 
 /// Events that tell of agents' work, with `from <= at <= to`.
@@ -230,11 +216,7 @@ pub fn attention_between(
 /// # Errors
 /// Those of SQLite.
 pub fn work_between(conn: &Connection, from: Timestamp, to: Timestamp) -> Result<Vec<Sighting>> {
-    sightings(
-        conn,
-        "WHERE +kind IN (6, 7) AND at BETWEEN ?1 AND ?2",
-        [from.nanos(), to.nanos()],
-    )
+    sightings(conn, "WHERE +kind IN (6, 7) AND at BETWEEN ?1 AND ?2", [from.nanos(), to.nanos()])
 }
 
 /// The last focus of `pane` (of any pane, where 0) at or before `at`.
@@ -280,11 +262,7 @@ fn latest(
         &format!("WHERE {which} AND {index} AND +kind = 1 AND at = ?2"),
         [pane, nearest],
     )?;
-    Ok(if direction == "DESC" {
-        found.into_iter().next_back()
-    } else {
-        found.into_iter().next()
-    })
+    Ok(if direction == "DESC" { found.into_iter().next_back() } else { found.into_iter().next() })
 }
 
 /// The last event of `kind` ([`kind_id::SCROLL`] in `pane`, or [`kind_id::WINDOW_FOCUS`]) within
@@ -307,9 +285,7 @@ pub fn last_follower(
             "SELECT at FROM events WHERE {which} AND +kind = ?2 AND at >= ?3 AND at <= ?4
              AND +seq <= ?5 ORDER BY at DESC LIMIT 1"
         ))?
-        .query_row([pane, kind, from.nanos(), to.nanos(), seq], |row| {
-            row.get(0)
-        })
+        .query_row([pane, kind, from.nanos(), to.nanos(), seq], |row| row.get(0))
         .optional()?;
     Ok(at.map(Timestamp::from_nanos))
 }
@@ -347,9 +323,7 @@ pub fn for_each<E: From<StoreError>>(
              WHERE at >= ?1 AND at < ?2 ORDER BY at, id",
         )
         .map_err(failed)?;
-    let mut rows = statement
-        .query([range.start.nanos(), range.end.nanos()])
-        .map_err(failed)?;
+    let mut rows = statement.query([range.start.nanos(), range.end.nanos()]).map_err(failed)?;
     while let Some(row) = rows.next().map_err(failed)? {
         each(&read(row)?)?;
     }
@@ -377,11 +351,7 @@ pub fn find(conn: &Connection, prefix: &str, limit: usize) -> Result<Vec<Found>>
             ValueRef::Blob(bytes) => EventId::Hash(bytes.try_into().unwrap_or_default()),
             other => EventId::Brought(other.as_str().unwrap_or_default().to_owned()),
         };
-        Ok(Found {
-            seq: row.get(0)?,
-            id,
-            at: Timestamp::from_nanos(row.get(2)?),
-        })
+        Ok(Found { seq: row.get(0)?, id, at: Timestamp::from_nanos(row.get(2)?) })
     };
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut out: Vec<Found> = conn
@@ -406,11 +376,7 @@ fn hash_range(prefix: &str) -> Option<([u8; 16], [u8; 16])> {
         return None;
     }
     let bound = |fill: char| {
-        let padded: String = prefix
-            .chars()
-            .chain(std::iter::repeat(fill))
-            .take(32)
-            .collect();
+        let padded: String = prefix.chars().chain(std::iter::repeat(fill)).take(32).collect();
         match EventId::parse(&padded.to_ascii_lowercase()) {
             EventId::Hash(id) => Some(id),
             EventId::Brought(_) => None,
@@ -455,9 +421,5 @@ pub fn sources(conn: &Connection) -> Result<Vec<SourceStatus>> {
 /// # Errors
 /// Those of SQLite.
 pub fn last_seq(conn: &Connection) -> Result<i64> {
-    Ok(
-        conn.query_row("SELECT coalesce(max(seq), 0) FROM events", [], |row| {
-            row.get(0)
-        })?,
-    )
+    Ok(conn.query_row("SELECT coalesce(max(seq), 0) FROM events", [], |row| row.get(0))?)
 }

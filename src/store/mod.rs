@@ -148,10 +148,7 @@ impl Store {
                 | OpenFlags::SQLITE_OPEN_CREATE
                 | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         )
-        .map_err(|error| StoreError::Open {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        })?;
+        .map_err(|error| StoreError::Open { path: path.to_owned(), reason: error.to_string() })?;
         conn.busy_timeout(BUSY_TIMEOUT)?;
         let mut store = Self { conn };
         store.identify(path)?;
@@ -163,28 +160,21 @@ impl Store {
     /// Refuses files that are not ours, before anything is written to them.
     fn identify(&self, path: &Path) -> Result<()> {
         let ask = || -> rusqlite::Result<(i32, i64)> {
-            let id = self
-                .conn
-                .query_row("PRAGMA application_id", [], |row| row.get(0))?;
-            let tables = self
-                .conn
-                .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+            let id = self.conn.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+            let tables =
+                self.conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
             Ok((id, tables))
         };
         match ask() {
             Ok((APPLICATION_ID, _) | (0, 0)) => Ok(()),
-            Ok(_) => Err(StoreError::Foreign {
-                path: path.to_owned(),
-            }),
+            Ok(_) => Err(StoreError::Foreign { path: path.to_owned() }),
             Err(error) => Err(match error.sqlite_error_code() {
-                Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => StoreError::Damaged {
-                    path: path.to_owned(),
-                    reason: error.to_string(),
-                },
-                Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => StoreError::Open {
-                    path: path.to_owned(),
-                    reason: error.to_string(),
-                },
+                Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+                    StoreError::Damaged { path: path.to_owned(), reason: error.to_string() }
+                }
+                Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                    StoreError::Open { path: path.to_owned(), reason: error.to_string() }
+                }
                 _ => error.into(),
             }),
         }
@@ -196,8 +186,7 @@ impl Store {
         self.conn.pragma_update(None, "foreign_keys", true)?;
         self.conn.pragma_update(None, "cache_size", -48_000)?;
         self.conn.pragma_update(None, "temp_store", "MEMORY")?;
-        self.conn
-            .pragma_update(None, "journal_size_limit", 64 << 20)?;
+        self.conn.pragma_update(None, "journal_size_limit", 64 << 20)?;
         self.conn.set_prepared_statement_cache_capacity(64);
         Ok(())
     }
@@ -210,20 +199,12 @@ impl Store {
         if version(&self.conn)? == known as i64 {
             return Ok(());
         }
-        let tx = self
-            .conn
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Asked again inside: another command may have migrated meanwhile.
         let found = version(&tx)?;
-        let Some(missing) = usize::try_from(found)
-            .ok()
-            .and_then(|done| MIGRATIONS.get(done..))
+        let Some(missing) = usize::try_from(found).ok().and_then(|done| MIGRATIONS.get(done..))
         else {
-            return Err(StoreError::Newer {
-                path: path.to_owned(),
-                found,
-                known,
-            });
+            return Err(StoreError::Newer { path: path.to_owned(), found, known });
         };
         for migration in missing {
             tx.execute_batch(migration)?;
@@ -240,9 +221,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Busy`] after a long wait for another command.
     pub fn write(&mut self) -> Result<Transaction<'_>> {
-        Ok(self
-            .conn
-            .transaction_with_behavior(TransactionBehavior::Immediate)?)
+        Ok(self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?)
     }
 
     /// Begins a transaction that only reads, and sees one state throughout.
@@ -277,10 +256,7 @@ pub fn create_private_folder(folder: &Path) -> Result<()> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder).map_err(|source| StoreError::Folder {
-        path: folder.to_owned(),
-        source,
-    })
+    builder.create(folder).map_err(|source| StoreError::Folder { path: folder.to_owned(), source })
 }
 
 /// Makes the file at `path`, readable by the person alone, unless it is there: SQLite would make it

@@ -155,11 +155,7 @@ impl<'c> Texts<'c> {
             git_branch: self.id_or_none(place.git_branch.as_deref())?,
             machine_id: self.id_or_none(place.machine_id.as_deref())?,
         };
-        let id = if row == PlaceRow::default() {
-            0
-        } else {
-            self.place_row_id(&row)?
-        };
+        let id = if row == PlaceRow::default() { 0 } else { self.place_row_id(&row)? };
         if self.place_ids.len() >= CACHE_LIMIT {
             self.place_ids.clear();
         }
@@ -168,14 +164,8 @@ impl<'c> Texts<'c> {
     }
 
     fn place_row_id(&self, row: &PlaceRow) -> Result<PlaceId> {
-        let columns = [
-            row.cwd,
-            row.repo,
-            row.repo_root,
-            row.worktree,
-            row.git_branch,
-            row.machine_id,
-        ];
+        let columns =
+            [row.cwd, row.repo, row.repo_root, row.worktree, row.git_branch, row.machine_id];
         let known = self
             .conn
             .prepare_cached(

@@ -24,16 +24,11 @@ const EDGES: [(&str, &[&str]); 19] = [
     ("store", &["alloc", "event", "infer", "tags", "time"]),
     ("import", &["collect", "event", "lines", "store"]),
     ("resolve", &["config", "infer", "store", "time"]),
-    (
-        "pipeline",
-        &["alloc", "config", "infer", "resolve", "store", "time"],
-    ),
+    ("pipeline", &["alloc", "config", "infer", "resolve", "store", "time"]),
     ("tagging", &["period", "rules", "store", "tags"]),
     (
         "refresh",
-        &[
-            "collect", "config", "event", "period", "pipeline", "rules", "store", "tagging", "time",
-        ],
+        &["collect", "config", "event", "period", "pipeline", "rules", "store", "tagging", "time"],
     ),
     (
         "cli",
@@ -52,10 +47,7 @@ const PURE: [&str; 11] = [
 
 /// How code asks the world, and who may.
 const WORLD: [(&str, &[&str]); 7] = [
-    (
-        "rusqlite",
-        &["store", "pipeline", "resolve", "tagging", "refresh", "cli"],
-    ),
+    ("rusqlite", &["store", "pipeline", "resolve", "tagging", "refresh", "cli"]),
     ("std::env", &["cli"]),
     ("env::var", &["cli"]),
     ("Utc::now", &["cli"]),
@@ -80,10 +72,7 @@ fn modules() -> BTreeSet<String> {
 
 /// Every `crate::a::b` in `code`, as `a::b`; `use crate::{…}` is not our habit.
 fn uses(file: &str, code: &str) -> Vec<String> {
-    assert!(
-        !code.contains("crate::{"),
-        "{file}: write one `use crate::…` per module"
-    );
+    assert!(!code.contains("crate::{"), "{file}: write one `use crate::…` per module");
     let is_path = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':');
     code.match_indices("crate::")
         .filter(|(at, _)| !code[..*at].ends_with('$'))
@@ -99,11 +88,7 @@ fn modules_use_only_what_the_table_allows() {
     let table: BTreeMap<&str, &[&str]> = EDGES.into_iter().collect();
     let names: Vec<&str> = table.keys().copied().collect();
     let modules = modules();
-    assert_eq!(
-        names,
-        modules.iter().collect::<Vec<_>>(),
-        "a module is not in EDGES"
-    );
+    assert_eq!(names, modules.iter().collect::<Vec<_>>(), "a module is not in EDGES");
     let mut wrong = Vec::new();
     let mut used: BTreeSet<(&str, &str)> = BTreeSet::new();
     let files = sources();
@@ -125,18 +110,11 @@ fn modules_use_only_what_the_table_allows() {
             }
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "edges that are not in the table:\n{}",
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "edges that are not in the table:\n{}", wrong.join("\n"));
     for (module, allowed) in EDGES {
         for edge in allowed {
             let in_use = used.contains(&(module, edge));
-            assert!(
-                in_use,
-                "EDGES lets {module} use {edge}, which it does not: take it out"
-            );
+            assert!(in_use, "EDGES lets {module} use {edge}, which it does not: take it out");
         }
     }
 }
@@ -154,10 +132,7 @@ fn only_the_rooms_at_the_edge_ask_the_world() {
             );
         }
         let pure: Vec<_> = who.iter().filter(|it| PURE.contains(it)).collect();
-        assert!(
-            pure.is_empty(),
-            "{what} is for {pure:?}, which are to be pure"
-        );
+        assert!(pure.is_empty(), "{what} is for {pure:?}, which are to be pure");
     }
 }
 
@@ -165,13 +140,7 @@ fn only_the_rooms_at_the_edge_ask_the_world() {
 fn sql_is_written_in_the_store_only() {
     for file in sources().iter().filter(|file| module_of(file) != "store") {
         let code = code_of(file);
-        for word in [
-            "SELECT ",
-            "INSERT INTO",
-            "DELETE FROM",
-            "PRAGMA ",
-            "prepare(",
-        ] {
+        for word in ["SELECT ", "INSERT INTO", "DELETE FROM", "PRAGMA ", "prepare("] {
             assert!(!code.contains(word), "{file}: '{word}' is for src/store");
         }
     }
@@ -181,16 +150,11 @@ fn sql_is_written_in_the_store_only() {
 fn the_map_names_every_module() {
     let map = read("docs/architecture.md");
     for (module, allowed) in EDGES {
-        let row = map
-            .lines()
-            .find(|line| line.starts_with(&format!("| `{module}` |")));
+        let row = map.lines().find(|line| line.starts_with(&format!("| `{module}` |")));
         let row = row.unwrap_or_else(|| panic!("docs/architecture.md has no row for `{module}`"));
         for edge in allowed {
             let named = row.contains(&format!("`{edge}`"));
-            assert!(
-                named,
-                "docs/architecture.md: the row of `{module}` lacks `{edge}`"
-            );
+            assert!(named, "docs/architecture.md: the row of `{module}` lacks `{edge}`");
         }
     }
 }
@@ -208,25 +172,17 @@ fn the_map_names_every_invariant() {
             let name = rest[..rest.find(')').unwrap()].to_owned();
             let path = file.strip_prefix("src/").unwrap();
             let row = format!("| {name} | `{path}` |");
-            assert!(
-                map.contains(&row),
-                "docs/architecture.md lacks the row\n{row}"
-            );
+            assert!(map.contains(&row), "docs/architecture.md lacks the row\n{row}");
             stated.insert(row);
         }
     }
     let rows = map.lines().filter(|line| {
         let mut cells = line.split(" | ");
         line.starts_with("| ")
-            && cells
-                .nth(1)
-                .is_some_and(|it| it.starts_with('`') && it.contains(".rs`"))
+            && cells.nth(1).is_some_and(|it| it.starts_with('`') && it.contains(".rs`"))
     });
     for row in rows {
         let known = stated.iter().any(|it| row.starts_with(it.as_str()));
-        assert!(
-            known,
-            "docs/architecture.md has an invariant that no file states:\n{row}"
-        );
+        assert!(known, "docs/architecture.md has an invariant that no file states:\n{row}");
     }
 }

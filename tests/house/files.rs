@@ -9,10 +9,7 @@ fn every_source_file_begins_with_what_it_is() {
         .chain(files_under("tests"))
         .filter(|file| file.ends_with(".rs"))
     {
-        assert!(
-            read(&file).starts_with("//! "),
-            "{file} does not begin with '//! …'"
-        );
+        assert!(read(&file).starts_with("//! "), "{file} does not begin with '//! …'");
     }
 }
 
@@ -23,20 +20,11 @@ fn no_file_is_forgotten() {
         let path = std::path::Path::new(&file);
         let stem = path.file_stem().unwrap().to_str().unwrap();
         let name = match stem {
-            "mod" => path
-                .parent()
-                .unwrap()
-                .file_name()
-                .unwrap()
-                .to_str()
-                .unwrap(),
+            "mod" => path.parent().unwrap().file_name().unwrap().to_str().unwrap(),
             "lib" | "main" => continue,
             stem => stem,
         };
-        assert!(
-            all.contains(&format!("mod {name};")),
-            "{file} belongs to no module"
-        );
+        assert!(all.contains(&format!("mod {name};")), "{file} belongs to no module");
     }
 }
 

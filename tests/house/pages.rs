@@ -13,10 +13,7 @@ fn subcommands(args: &[&str]) -> Vec<String> {
         .skip(1)
         .take_while(|line| !line.is_empty())
         .filter_map(|line| line.split_whitespace().next());
-    names
-        .filter(|name| *name != "help")
-        .map(str::to_owned)
-        .collect()
+    names.filter(|name| *name != "help").map(str::to_owned).collect()
 }
 
 /// Every command with its subcommands: `report`, `ingest agents`, …
@@ -35,10 +32,7 @@ fn commands() -> Vec<String> {
 fn every_command_is_in_the_docs() {
     let text: String = pages().iter().map(|page| read(page)).collect();
     for command in commands() {
-        assert!(
-            text.contains(&format!("tt {command}")),
-            "no page names 'tt {command}'"
-        );
+        assert!(text.contains(&format!("tt {command}")), "no page names 'tt {command}'");
     }
 }
 
@@ -124,9 +118,8 @@ fn every_config_in_the_docs_is_valid() {
 #[test]
 fn the_readme_shows_the_demo_as_it_is() {
     let demo = stdout(&["demo"]);
-    let screen = blocks("README.md")
-        .into_iter()
-        .find(|block| block.text.starts_with("$ tt report"));
+    let screen =
+        blocks("README.md").into_iter().find(|block| block.text.starts_with("$ tt report"));
     for line in screen.unwrap().text.lines().filter(|line| *line != "…") {
         assert!(
             demo.lines().any(|real| real.trim_end() == line),
@@ -160,10 +153,7 @@ fn every_event_type_and_source_is_documented() {
         .filter_map(|line| line.split('"').nth(1));
     let mut seen = 0;
     for name in constants {
-        assert!(
-            page.contains(&format!("`{name}`")),
-            "docs/collecting.md lacks `{name}`"
-        );
+        assert!(page.contains(&format!("`{name}`")), "docs/collecting.md lacks `{name}`");
         seen += 1;
     }
     assert!(seen >= 19, "only {seen} found");
@@ -199,19 +189,13 @@ fn links_lead_somewhere_and_every_page_is_reached() {
     while let Some(page) = reached.get(next).cloned() {
         next += 1;
         for target in links(&page) {
-            assert!(
-                root().join(&target).exists(),
-                "{page} links to {target}, which is not there"
-            );
+            assert!(root().join(&target).exists(), "{page} links to {target}, which is not there");
             if target.ends_with(".md") && !reached.contains(&target) {
                 reached.push(target);
             }
         }
     }
     for file in files_under("docs") {
-        assert!(
-            reached.contains(&file) || !file.ends_with(".md"),
-            "{file} is linked from nowhere"
-        );
+        assert!(reached.contains(&file) || !file.ends_with(".md"), "{file} is linked from nowhere");
     }
 }

@@ -49,10 +49,7 @@ pub(crate) fn code_of(file: &str) -> String {
     let text = read(file);
     let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
     let line = |line: &str| line.split("// ").next().unwrap().to_owned();
-    let lines = code
-        .lines()
-        .filter(|it| !it.trim_start().starts_with("//"))
-        .map(line);
+    let lines = code.lines().filter(|it| !it.trim_start().starts_with("//")).map(line);
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -80,11 +77,8 @@ pub(crate) fn blocks(page: &str) -> Vec<Block> {
     for (number, line) in (1..).zip(text.lines()) {
         match (line.strip_prefix("```"), open.take()) {
             (Some(info), None) => {
-                open = Some(Block {
-                    line: number,
-                    info: info.trim().to_owned(),
-                    text: String::new(),
-                });
+                open =
+                    Some(Block { line: number, info: info.trim().to_owned(), text: String::new() });
             }
             (Some(_), Some(block)) => blocks.push(block),
             (None, Some(mut block)) => {

@@ -49,13 +49,7 @@ fn all_agree(verdict: impl Fn(&Case) -> Option<bool>) {
         .filter(|case| verdict(case) != case.expect)
         .map(|case| format!("{}: {:?} on {:?}", case.source, case.pattern, case.text))
         .collect();
-    assert!(
-        wrong.is_empty(),
-        "{} of {}:\n{}",
-        wrong.len(),
-        cases.len(),
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
     println!("{} cases", cases.len());
 }
 
@@ -76,21 +70,13 @@ fn the_table_conforms() {
 #[test]
 fn all_patterns_in_one_table_conform() {
     // One table of every pattern at once, so that they meet in the same places.
-    let cases: Vec<_> = corpus()
-        .into_iter()
-        .filter(|case| case.home == HOME)
-        .collect();
-    let sound: Vec<_> = cases
-        .iter()
-        .filter(|case| case.expect.is_some())
-        .step_by(3)
-        .collect();
+    let cases: Vec<_> = corpus().into_iter().filter(|case| case.home == HOME).collect();
+    let sound: Vec<_> = cases.iter().filter(|case| case.expect.is_some()).step_by(3).collect();
     let file: String = sound.iter().map(|case| rule_of(&case.pattern)).collect();
     let rules = check(&file).rules.unwrap().compile();
     for case in &sound {
-        let first = sound
-            .iter()
-            .position(|rule| oracle::glob(&rule.pattern, &case.text, &[HOME]).unwrap());
+        let first =
+            sound.iter().position(|rule| oracle::glob(&rule.pattern, &case.text, &[HOME]).unwrap());
         assert_eq!(winner(&rules, &at(&case.text)), first, "{:?}", case.text);
     }
 }

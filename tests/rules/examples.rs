@@ -18,16 +18,8 @@ fn every_example_is_clean() {
         let text = fs::read_to_string(&path).unwrap();
         let checkup = check(&text);
         let file = SourceFile::new(path.to_string_lossy(), text);
-        assert!(
-            checkup.findings.is_empty(),
-            "{}",
-            human::render(&checkup.findings, &file, false)
-        );
-        assert!(
-            checkup.rules.unwrap().rules.len() >= 3,
-            "{}",
-            path.display()
-        );
+        assert!(checkup.findings.is_empty(), "{}", human::render(&checkup.findings, &file, false));
+        assert!(checkup.rules.unwrap().rules.len() >= 3, "{}", path.display());
         seen += 1;
     }
     assert!(seen >= 6);
@@ -46,30 +38,18 @@ fn the_examples_do_what_their_comments_say() {
         })
     };
     let offer = at("/home/u/clients/acme/offers-2026");
-    assert_eq!(
-        title("freelancer.toml", offer),
-        "Client admin: client:acme, unbillable, admin"
-    );
+    assert_eq!(title("freelancer.toml", offer), "Client admin: client:acme, unbillable, admin");
     let site = at("/home/u/clients/acme/site");
-    assert_eq!(
-        title("freelancer.toml", site),
-        "Client work: client:acme, billable"
-    );
+    assert_eq!(title("freelancer.toml", site), "Client work: client:acme, billable");
     let hotfix = Stream {
         repo: Some("acme/web".into()),
         git_branch: vec!["main".into(), "hotfix/1".into()],
         ..Stream::default()
     };
-    assert_eq!(
-        title("agency.toml", hotfix),
-        "Hotfix: client:acme, billable, hotfix"
-    );
+    assert_eq!(title("agency.toml", hotfix), "Hotfix: client:acme, billable, hotfix");
     // Decomposed, as macOS writes it.
     let cafe = at("/Users/sami/Projects/Cafe\u{301}/app");
-    assert_eq!(
-        title("many-machines.toml", cafe),
-        "Café app: cafe, billable"
-    );
+    assert_eq!(title("many-machines.toml", cafe), "Café app: cafe, billable");
     let client = |day, hour| Stream {
         weekday: Some(day),
         time: NaiveTime::from_hms_opt(hour, 0, 0),
@@ -90,10 +70,7 @@ fn the_examples_do_what_their_comments_say() {
         delegated_ms: Some(3_600_000),
         ..Stream::default()
     };
-    assert_eq!(
-        title("agents-only.toml", run),
-        "Unattended: agents, unattended"
-    );
+    assert_eq!(title("agents-only.toml", run), "Unattended: agents, unattended");
     let ticket = Stream {
         repo: Some("acme/mono".into()),
         worktree: vec!["pay-12".into(), "ops-7".into(), "other".into()],
@@ -106,20 +83,13 @@ fn the_examples_do_what_their_comments_say() {
 #[test]
 fn every_rule_block_of_the_guide_is_clean() {
     let guide = include_str!("../../docs/rules.md");
-    let blocks: Vec<_> = guide
-        .split("```toml\n")
-        .skip(1)
-        .map(|rest| rest.split("```").next().unwrap())
-        .collect();
+    let blocks: Vec<_> =
+        guide.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
     assert!(blocks.len() >= 4);
     for block in blocks {
         let checkup = check(block);
         let file = SourceFile::new("docs/rules.md", block);
-        assert!(
-            checkup.findings.is_empty(),
-            "{}",
-            human::render(&checkup.findings, &file, false)
-        );
+        assert!(checkup.findings.is_empty(), "{}", human::render(&checkup.findings, &file, false));
     }
 }
 
@@ -127,13 +97,8 @@ fn every_rule_block_of_the_guide_is_clean() {
 fn the_guide_lists_every_field() {
     let guide = include_str!("../../docs/rules.md");
     for info in tt::rules::fields::FIELDS {
-        let row = format!(
-            "| `{}` | {} | {} | `{}` |",
-            info.name,
-            info.ty.name(),
-            info.doc,
-            info.example
-        );
+        let row =
+            format!("| `{}` | {} | {} | `{}` |", info.name, info.ty.name(), info.doc, info.example);
         assert!(guide.contains(&row), "docs/rules.md lacks the row\n{row}");
     }
 }
@@ -142,11 +107,7 @@ fn the_guide_lists_every_field() {
 fn the_guide_lists_every_code() {
     let guide = include_str!("../../docs/rules.md");
     for code in tt::diag::Code::ALL {
-        let row = format!(
-            "| `{code}` | {} | {} |",
-            code.severity().as_str(),
-            code.summary()
-        );
+        let row = format!("| `{code}` | {} | {} |", code.severity().as_str(), code.summary());
         assert!(guide.contains(&row), "docs/rules.md lacks the row\n{row}");
     }
 }
@@ -158,11 +119,7 @@ fn the_lines_of_the_first_example() {
          match = { primary_cwd = \"~/work/acme/*\" }\ntags = [\"acme\", \"billable\"]\n\n\
          [[rules.auto_tag]]\nmatch.tmux_session = \"personal-*\"\ntags = [\"personal\"]\n",
     );
-    let lines: Vec<_> = rules
-        .all()
-        .iter()
-        .map(|rule| (rule.title(), rule.line))
-        .collect();
+    let lines: Vec<_> = rules.all().iter().map(|rule| (rule.title(), rule.line)).collect();
     assert_eq!(lines, [("Acme projects".into(), 5), ("rule 2".into(), 9)]);
     assert_eq!(winner(&rules, &at("/home/u/work/acme/webapp")), Some(0));
     assert_eq!(winner(&rules, &at("/home/u/work/acme")), None);
@@ -180,22 +137,13 @@ fn captures_fill_tags() {
     );
     let stream = Stream {
         primary_cwd: Some("/home/u/clients/acme/web/api".into()),
-        git_branch: ["feat/T2-x-y", "main", "fix/T1-", "fix/T1-again"]
-            .map(str::to_owned)
-            .to_vec(),
+        git_branch: ["feat/T2-x-y", "main", "fix/T1-", "fix/T1-again"].map(str::to_owned).to_vec(),
         ..Default::default()
     };
     let id = rules.first_match(&stream, &mut Default::default()).unwrap();
     let outcome = rules.outcome(id, &stream);
     // A capture is long and `*` short: of T2-x-y, the ticket is T2-x.
-    let tags = [
-        "client:acme",
-        "T1",
-        "T2-x",
-        "acme/T1",
-        "acme/T2-x",
-        "billable",
-    ];
+    let tags = ["client:acme", "T1", "T2-x", "acme/T1", "acme/T2-x", "billable"];
     assert_eq!(outcome.tags, tags);
     assert_eq!(outcome.project.as_deref(), Some("acme"));
 }
@@ -228,10 +176,7 @@ fn every_spelling_of_a_rule_is_read() {
         ]
         "#,
     );
-    assert_eq!(
-        rules.all().iter().map(|rule| rule.line).collect::<Vec<_>>(),
-        [3, 4]
-    );
+    assert_eq!(rules.all().iter().map(|rule| rule.line).collect::<Vec<_>>(), [3, 4]);
     let rules = compile(
         r#"
         [[rules.auto_tag]]
@@ -243,10 +188,7 @@ fn every_spelling_of_a_rule_is_read() {
         "#,
     );
     assert_eq!(rules.all()[0].line, 4);
-    let stream = Stream {
-        agent: vec!["a".into()],
-        ..Stream::default()
-    };
+    let stream = Stream { agent: vec!["a".into()], ..Stream::default() };
     assert_eq!(winner(&rules, &stream), Some(0));
 }
 
@@ -278,11 +220,8 @@ fn a_scratch_may_change_hands() {
     let second = compile(&format!("{}{}", rule_of("x"), rule_of("?[de]?")));
     let mut scratch = Scratch::default();
     for _ in 0..2 {
-        let mut index = |rules: &Rules, cwd| {
-            rules
-                .first_match(&at(cwd), &mut scratch)
-                .map(|id| id.index())
-        };
+        let mut index =
+            |rules: &Rules, cwd| rules.first_match(&at(cwd), &mut scratch).map(|id| id.index());
         assert_eq!(index(&first, "abd"), Some(0));
         assert_eq!(index(&second, "abd"), None);
         assert_eq!(index(&second, "aed"), Some(1));

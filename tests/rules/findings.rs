@@ -17,10 +17,7 @@ fn files() -> Vec<(String, String)> {
     let mut files: Vec<_> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "toml")
-        })
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
         .map(|path| {
             let name = path.file_stem().unwrap().to_string_lossy().into_owned();
             (name, fs::read_to_string(path).unwrap())
@@ -56,10 +53,7 @@ fn every_code_has_a_file() {
         .flat_map(|(name, text)| check_at(home(name), text).findings)
         .map(|finding| finding.code)
         .collect();
-    let missing: Vec<_> = Code::ALL
-        .iter()
-        .filter(|code| !seen.contains(code))
-        .collect();
+    let missing: Vec<_> = Code::ALL.iter().filter(|code| !seen.contains(code)).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
 
@@ -95,11 +89,7 @@ fn eight_mistakes_are_eight_findings() {
 fn first_lines(text: &str, count: usize) -> String {
     let file = SourceFile::new("config.toml", text);
     let drawn = human::render(&check(text).findings, &file, false);
-    drawn
-        .lines()
-        .take(count)
-        .map(|line| format!("{line}\n"))
-        .collect()
+    drawn.lines().take(count).map(|line| format!("{line}\n")).collect()
 }
 
 #[test]
@@ -108,14 +98,8 @@ fn the_texts_are_exact() {
         "\n\n\n\n[[rules.auto_tag]]\nname = 'x'\nmatch = { pathh = '~/a' }\ntags = ['x']\n";
     let lines = first_lines(unknown, 3);
     let (first, rest) = lines.split_once('\n').unwrap();
-    assert_eq!(
-        first,
-        "Error: config.toml line 7: unknown field 'pathh' in match block"
-    );
-    assert!(
-        rest.starts_with("Valid fields: primary_cwd, tmux_session, agent"),
-        "{rest}"
-    );
+    assert_eq!(first, "Error: config.toml line 7: unknown field 'pathh' in match block");
+    assert!(rest.starts_with("Valid fields: primary_cwd, tmux_session, agent"), "{rest}");
     assert!(rest.ends_with("\nDid you mean: primary_cwd?\n"), "{rest}");
 
     let glob = "[[rules.auto_tag]]\nname = 'x'\n\n\n\n\n\n\nmatch = { primary_cwd = '~/work/[invalid' }\ntags = ['x']\n";
@@ -132,12 +116,7 @@ fn the_texts_are_exact() {
         "Error: config.toml line 12: rule missing required 'tags' field\n"
     );
 
-    for broken in [
-        "= 'value'",
-        "match == { agent = 'x' }",
-        "a=b=c",
-        "= { agent = 'x' }",
-    ] {
+    for broken in ["= 'value'", "match == { agent = 'x' }", "a=b=c", "= { agent = 'x' }"] {
         let text = format!("\n\n\n\n\n[[rules.auto_tag]]\n{broken}\ntags = ['x']\n");
         assert_eq!(
             first_lines(&text, 2),

@@ -29,14 +29,7 @@ fn glob() -> impl Strategy<Value = String> {
 
 /// A glob that captures nothing, perhaps empty.
 fn plain_glob() -> impl Strategy<Value = String> {
-    let piece = prop_oneof![
-        Just("a"),
-        Just("b"),
-        Just("/"),
-        Just("*"),
-        Just("?"),
-        Just("{a,b*}")
-    ];
+    let piece = prop_oneof![Just("a"), Just("b"), Just("/"), Just("*"), Just("?"), Just("{a,b*}")];
     vec(piece, 0..4).prop_map(|pieces| pieces.concat())
 }
 
@@ -49,14 +42,8 @@ fn text() -> impl Strategy<Value = String> {
     prop_oneof![6 => pieces.clone(), 1 => pieces.prop_map(|rest| format!("{HOME}/{rest}"))]
 }
 
-const TEXT_FIELDS: [&str; 6] = [
-    "primary_cwd",
-    "tmux_session",
-    "agent",
-    "git_branch",
-    "repo",
-    "worktree",
-];
+const TEXT_FIELDS: [&str; 6] =
+    ["primary_cwd", "tmux_session", "agent", "git_branch", "repo", "worktree"];
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 fn comparison(values: &'static [&'static str], passes_zero: bool) -> impl Strategy<Value = String> {
@@ -73,17 +60,15 @@ fn comparison(values: &'static [&'static str], passes_zero: bool) -> impl Strate
 
 /// A condition as TOML.
 fn condition() -> impl Strategy<Value = (&'static str, String)> {
-    let texts = (
-        proptest::sample::select(&TEXT_FIELDS[..]),
-        vec(glob(), 1..3),
-    )
-        .prop_map(|(field, globs)| match globs.as_slice() {
+    let texts = (proptest::sample::select(&TEXT_FIELDS[..]), vec(glob(), 1..3)).prop_map(
+        |(field, globs)| match globs.as_slice() {
             [one] => (field, toml_string(one)),
             many => {
                 let list: Vec<_> = many.iter().map(|glob| toml_string(glob)).collect();
                 (field, format!("[{}]", list.join(", ")))
             }
-        });
+        },
+    );
     let lengths = (
         proptest::sample::select(&["duration", "direct", "delegated"][..]),
         comparison(&["1s", "2s", "1m"], false),
@@ -103,10 +88,8 @@ fn rule_file() -> impl Strategy<Value = String> {
         |(mut conditions, enabled)| {
             conditions.sort();
             conditions.dedup_by_key(|(field, _)| *field);
-            let conditions: Vec<_> = conditions
-                .iter()
-                .map(|(field, value)| format!("{field} = {value}"))
-                .collect();
+            let conditions: Vec<_> =
+                conditions.iter().map(|(field, value)| format!("{field} = {value}")).collect();
             format!(
                 "[[rules.auto_tag]]\nmatch = {{ {} }}\ntags = ['t']\nenabled = {enabled}\n",
                 conditions.join(", ")
@@ -119,49 +102,31 @@ fn rule_file() -> impl Strategy<Value = String> {
 
 fn stream() -> impl Strategy<Value = Stream> {
     let texts = || vec(text(), 0..3);
-    let length = || {
-        option::of(prop::sample::select(
-            &[0, 999, 1000, 1500, 2000, 60_000, 60_001][..],
-        ))
-    };
+    let length =
+        || option::of(prop::sample::select(&[0, 999, 1000, 1500, 2000, 60_000, 60_001][..]));
     let time = prop::sample::select(&[0, 6 * 3600 - 1, 6 * 3600, 12 * 3600, 22 * 3600, 86_399][..]);
     let day = (0..7_u8).prop_map(|day| Weekday::try_from(day).unwrap());
     (
-        (
-            option::weighted(0.9, text()),
-            texts(),
-            texts(),
-            texts(),
-            option::of(text()),
-            texts(),
-        ),
-        (
-            length(),
-            length(),
-            length(),
-            option::of(day),
-            option::of(time),
-        ),
+        (option::weighted(0.9, text()), texts(), texts(), texts(), option::of(text()), texts()),
+        (length(), length(), length(), option::of(day), option::of(time)),
     )
-        .prop_map(
-            |(texts, (duration_ms, direct_ms, delegated_ms, weekday, time))| {
-                let (primary_cwd, tmux_session, agent, git_branch, repo, worktree) = texts;
-                let time = time.and_then(|at| NaiveTime::from_num_seconds_from_midnight_opt(at, 0));
-                Stream {
-                    primary_cwd,
-                    tmux_session,
-                    agent,
-                    git_branch,
-                    repo,
-                    worktree,
-                    duration_ms,
-                    direct_ms,
-                    delegated_ms,
-                    weekday,
-                    time,
-                }
-            },
-        )
+        .prop_map(|(texts, (duration_ms, direct_ms, delegated_ms, weekday, time))| {
+            let (primary_cwd, tmux_session, agent, git_branch, repo, worktree) = texts;
+            let time = time.and_then(|at| NaiveTime::from_num_seconds_from_midnight_opt(at, 0));
+            Stream {
+                primary_cwd,
+                tmux_session,
+                agent,
+                git_branch,
+                repo,
+                worktree,
+                duration_ms,
+                direct_ms,
+                delegated_ms,
+                weekday,
+                time,
+            }
+        })
 }
 
 /// What the law about damaged files damages.

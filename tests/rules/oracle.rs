@@ -15,10 +15,7 @@ enum Piece {
     Char(char),
     Any,
     Star,
-    Set {
-        negated: bool,
-        ranges: Vec<(char, char)>,
-    },
+    Set { negated: bool, ranges: Vec<(char, char)> },
     Alternatives(Vec<Vec<Piece>>),
     Capture,
 }
@@ -31,10 +28,7 @@ pub(crate) fn glob(pattern: &str, text: &str, homes: &[&str]) -> Option<bool> {
         return None;
     }
     let at_home = pattern[0] == '~' && pattern.get(1).is_none_or(|c| *c == '/');
-    let mut parser = Parser {
-        text: &pattern,
-        at: usize::from(at_home),
-    };
+    let mut parser = Parser { text: &pattern, at: usize::from(at_home) };
     let rest = parser.sequence(false)?;
     let matches = |home: &str| {
         let home = home.strip_suffix('/').unwrap_or(home);
@@ -42,11 +36,7 @@ pub(crate) fn glob(pattern: &str, text: &str, homes: &[&str]) -> Option<bool> {
         pieces.extend(rest.clone());
         follow(&pieces, BTreeSet::from([0]), &text).contains(&text.len())
     };
-    Some(if at_home {
-        homes.iter().any(|home| matches(home))
-    } else {
-        matches("")
-    })
+    Some(if at_home { homes.iter().any(|home| matches(home)) } else { matches("") })
 }
 
 /// Where one can stand after the pieces, having stood at `starts` before them.
@@ -56,11 +46,7 @@ fn follow(pieces: &[Piece], starts: BTreeSet<usize>, text: &[char]) -> BTreeSet<
         let step = |place: &usize| -> BTreeSet<usize> {
             let next = text.get(*place);
             let one = |yes: bool| {
-                if yes {
-                    BTreeSet::from([place + 1])
-                } else {
-                    BTreeSet::new()
-                }
+                if yes { BTreeSet::from([place + 1]) } else { BTreeSet::new() }
             };
             match piece {
                 Piece::Char(c) => one(next == Some(c)),
@@ -221,27 +207,13 @@ fn named(name: &str) -> Option<Vec<(char, char)>> {
 pub(crate) fn first(file: &str, home: Option<&str>, stream: &Stream) -> Option<usize> {
     let file: Table = file.parse().unwrap();
     let section = file["rules"].as_table().unwrap();
-    let more = section
-        .get("homes")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
-    let homes: Vec<_> = home
-        .into_iter()
-        .chain(more.map(|home| home.as_str().unwrap()))
-        .collect();
-    section["auto_tag"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .position(|rule| {
-            let enabled = rule.get("enabled").and_then(Value::as_bool).unwrap_or(true);
-            let conditions = rule["match"].as_table().unwrap();
-            enabled
-                && conditions
-                    .iter()
-                    .all(|(field, value)| holds(field, value, stream, &homes))
-        })
+    let more = section.get("homes").and_then(Value::as_array).into_iter().flatten();
+    let homes: Vec<_> = home.into_iter().chain(more.map(|home| home.as_str().unwrap())).collect();
+    section["auto_tag"].as_array().unwrap().iter().position(|rule| {
+        let enabled = rule.get("enabled").and_then(Value::as_bool).unwrap_or(true);
+        let conditions = rule["match"].as_table().unwrap();
+        enabled && conditions.iter().all(|(field, value)| holds(field, value, stream, &homes))
+    })
 }
 
 fn holds(field: &str, value: &Value, stream: &Stream, homes: &[&str]) -> bool {
@@ -266,20 +238,14 @@ fn holds(field: &str, value: &Value, stream: &Stream, homes: &[&str]) -> bool {
         "time" => return compare(stream.time.map(|time| time.to_string()), wanted[0], clock),
         _ => panic!("no field {field}"),
     };
-    texts
-        .iter()
-        .any(|text| wanted.iter().any(|glob_| glob(glob_, text, homes).unwrap()))
+    texts.iter().any(|text| wanted.iter().any(|glob_| glob(glob_, text, homes).unwrap()))
 }
 
 fn compare<T: PartialOrd>(value: Option<T>, wanted: &str, read: fn(&str) -> T) -> bool {
     let Some(value) = value else { return false };
     if let Some((from, to)) = wanted.split_once("..") {
         let (from, to) = (read(from), read(to));
-        return if from < to {
-            from <= value && value < to
-        } else {
-            from <= value || value < to
-        };
+        return if from < to { from <= value && value < to } else { from <= value || value < to };
     }
     let (operator, operand) = wanted.split_once(' ').unwrap();
     let operand = read(operand);

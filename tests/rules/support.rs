@@ -6,9 +6,7 @@ use tt::rules::{Checkup, Env, Rules, Scratch, Stream};
 pub(crate) const HOME: &str = "/home/u";
 
 pub(crate) fn check_at(home: Option<&str>, text: &str) -> Checkup {
-    let env = Env {
-        home: home.map(str::to_owned),
-    };
+    let env = Env { home: home.map(str::to_owned) };
     tt::rules::check(&SourceFile::new("config.toml", text), &env)
 }
 
@@ -25,24 +23,16 @@ pub(crate) fn compile(text: &str) -> Rules {
 
 /// The index of the winner.
 pub(crate) fn winner(rules: &Rules, stream: &Stream) -> Option<usize> {
-    rules
-        .first_match(stream, &mut Scratch::default())
-        .map(|id| id.index())
+    rules.first_match(stream, &mut Scratch::default()).map(|id| id.index())
 }
 
 pub(crate) fn at(cwd: &str) -> Stream {
-    Stream {
-        primary_cwd: Some(cwd.to_owned()),
-        ..Stream::default()
-    }
+    Stream { primary_cwd: Some(cwd.to_owned()), ..Stream::default() }
 }
 
 /// `text` as a TOML basic string, every character escaped.
 pub(crate) fn toml_string(text: &str) -> String {
-    let escaped: String = text
-        .chars()
-        .map(|c| format!("\\U{:08X}", c as u32))
-        .collect();
+    let escaped: String = text.chars().map(|c| format!("\\U{:08X}", c as u32)).collect();
     format!("\"{escaped}\"")
 }
 

@@ -228,10 +228,7 @@ struct Words {
 
 impl Words {
     fn of(text: &str) -> Self {
-        Self {
-            length: text.chars().count(),
-            text: key_of(&["text", text.trim()]),
-        }
+        Self { length: text.chars().count(), text: key_of(&["text", text.trim()]) }
     }
 }
 
@@ -261,12 +258,7 @@ pub(super) fn take(
     set_scene(run, state, line, at);
     let session = run.file.session_id.clone();
     let (cwd, branch) = (state.session.cwd.clone(), state.session.branch.clone());
-    let scene = Scene {
-        at,
-        session: &session,
-        cwd: cwd.as_deref(),
-        branch: branch.as_deref(),
-    };
+    let scene = Scene { at, session: &session, cwd: cwd.as_deref(), branch: branch.as_deref() };
     match kind {
         "assistant" => take_answer(run, state, line, scene),
         "user" => take_user(run, state, line, scene),
@@ -367,10 +359,7 @@ fn take_answer(
     line: &Line<'_>,
     scene: Scene<'_>,
 ) -> &'static str {
-    let is_synthetic = line
-        .message
-        .get()
-        .is_some_and(|it| it.model.is("<synthetic>"));
+    let is_synthetic = line.message.get().is_some_and(|it| it.model.is("<synthetic>"));
     if is_synthetic || line.is_api_error_message.0.0 {
         return "synthetic";
     }
@@ -397,11 +386,7 @@ fn tell_tools(run: &mut Run<'_, '_, '_>, state: &mut FileState, line: &Line<'_>,
         let id = block.id.get();
         let is_new = match id {
             Some(id) => run.claim(&["tool", id]),
-            None => run.claim(&[
-                "tool",
-                line.uuid.get().unwrap_or_default(),
-                &index.to_string(),
-            ]),
+            None => run.claim(&["tool", line.uuid.get().unwrap_or_default(), &index.to_string()]),
         };
         if !is_new {
             continue;
@@ -456,13 +441,11 @@ fn take_user(
 }
 
 fn of_subagent(line: &Line<'_>) -> Author {
-    Author::Other(
-        if results(line).next().is_some() || line.tool_use_result.0.is_there {
-            "sidechain_tool_result"
-        } else {
-            "sidechain_prompt"
-        },
-    )
+    Author::Other(if results(line).next().is_some() || line.tool_use_result.0.is_there {
+        "sidechain_tool_result"
+    } else {
+        "sidechain_prompt"
+    })
 }
 
 /// Decides who is behind a `user` line of the main conversation. The order of the tests matters.
@@ -509,10 +492,7 @@ fn author_of_text(text: &str, is_notification: bool) -> Author {
         Author::Person(command(text))
     } else if begins(&["<bash-input>"]) {
         let typed = tagged(text, "bash-input").unwrap_or_default();
-        Author::Person(Words {
-            length: typed.chars().count(),
-            ..Words::of(&format!("!{typed}"))
-        })
+        Author::Person(Words { length: typed.chars().count(), ..Words::of(&format!("!{typed}")) })
     } else if begins(&OUTPUT) {
         Author::Other("command_output")
     } else if begins(&["<task-notification>"]) || is_notification {
@@ -556,10 +536,9 @@ fn typed_text(content: &Option<&Content<'_, Block<'_>>>) -> Option<String> {
     const BESIDE: [&str; 3] = ["<ide_opened_file>", "<ide_selection>", "<system-reminder>"];
     let is_typed = |text: &&str| !BESIDE.iter().any(|tag| text.trim_start().starts_with(tag));
     match content {
-        Some(Content::Text(text)) => Some(text.as_ref())
-            .filter(is_typed)
-            .filter(|text| !text.is_empty())
-            .map(str::to_owned),
+        Some(Content::Text(text)) => {
+            Some(text.as_ref()).filter(is_typed).filter(|text| !text.is_empty()).map(str::to_owned)
+        }
         Some(Content::Blocks(blocks)) => {
             let texts: Vec<&str> = blocks
                 .iter()
@@ -567,9 +546,8 @@ fn typed_text(content: &Option<&Content<'_, Block<'_>>>) -> Option<String> {
                 .filter_map(|block| block.text.get())
                 .filter(is_typed)
                 .collect();
-            let has_file = blocks
-                .iter()
-                .any(|block| block.kind.is("image") || block.kind.is("document"));
+            let has_file =
+                blocks.iter().any(|block| block.kind.is("image") || block.kind.is("document"));
             (has_file || !texts.is_empty()).then(|| texts.join("\n"))
         }
         Some(Content::Nothing) | None => None,
@@ -584,22 +562,16 @@ fn words_of(content: &Content<'_, Block<'_>>) -> Words {
 fn command(text: &str) -> Words {
     let name = tagged(text, "command-name").unwrap_or_default().trim();
     let arguments = tagged(text, "command-args").unwrap_or_default().trim();
-    Words {
-        length: arguments.chars().count(),
-        ..Words::of(&format!("{name} {arguments}"))
-    }
+    Words { length: arguments.chars().count(), ..Words::of(&format!("{name} {arguments}")) }
 }
 
 fn tagged<'t>(text: &'t str, tag: &str) -> Option<&'t str> {
     let (_, rest) = text.split_once(&format!("<{tag}>"))?;
-    rest.split_once(&format!("</{tag}>"))
-        .map(|(inside, _)| inside)
+    rest.split_once(&format!("</{tag}>")).map(|(inside, _)| inside)
 }
 
 fn is_notification(origin: &Loose<Obj<Origin<'_>>>) -> bool {
-    origin
-        .get()
-        .is_some_and(|origin| origin.kind.is("task-notification"))
+    origin.get().is_some_and(|origin| origin.kind.is("task-notification"))
 }
 
 fn take_queue(
@@ -639,19 +611,13 @@ fn enqueue(
 ) -> &'static str {
     let typed = typed_text(&Some(&line.content.0));
     let is_task = |text: &str| text.starts_with('{') || text.starts_with("<task-notification>");
-    let told = typed
-        .as_deref()
-        .is_some_and(|text| !is_task(text.trim_start()));
+    let told = typed.as_deref().is_some_and(|text| !is_task(text.trim_start()));
     let words = words_of(&line.content.0);
     let claude = &mut state.claude;
     if claude.queue.len() >= MAX_QUEUED {
         claude.queue.remove(0);
     }
-    claude.queue.push(Queued {
-        text: words.text,
-        told,
-        left: None,
-    });
+    claude.queue.push(Queued { text: words.text, told, left: None });
     if !told {
         return "task_notification";
     }
@@ -728,10 +694,7 @@ fn take_progress(
         && !run.context.subagents.has(scene.session, agent)
     {
         let at = inner.timestamp.get().and_then(Timestamp::parse);
-        let scene = Scene {
-            at: at.unwrap_or(scene.at),
-            ..scene
-        };
+        let scene = Scene { at: at.unwrap_or(scene.at), ..scene };
         tell_tools(run, state, inner, scene);
     }
     "agent_progress"

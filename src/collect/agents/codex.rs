@@ -340,9 +340,7 @@ fn take_prompt(
     }
     let text = payload.message.get().unwrap_or_default();
     // Editors put what is open before the prompt.
-    let typed = text
-        .split_once("## My request for Codex:")
-        .map_or(text, |(_, typed)| typed.trim());
+    let typed = text.split_once("## My request for Codex:").map_or(text, |(_, typed)| typed.trim());
     let session = session_of(&state.codex, run.file).to_owned();
     if !run.claim(&["prompt", &session, &at.to_string(), text]) {
         return "copy";
@@ -367,12 +365,7 @@ fn at_work(run: &mut Run<'_, '_, '_>, state: &mut FileState, at: Timestamp) {
     }
     let session = session_of(&state.codex, run.file).to_owned();
     let (cwd, branch) = (state.session.cwd.clone(), state.session.branch.clone());
-    let scene = Scene {
-        at,
-        session: &session,
-        cwd: cwd.as_deref(),
-        branch: branch.as_deref(),
-    };
+    let scene = Scene { at, session: &session, cwd: cwd.as_deref(), branch: branch.as_deref() };
     run.worked(&mut state.session, scene);
 }
 
@@ -428,9 +421,7 @@ fn patched_file(text: &str) -> Option<&str> {
         .min()?;
     let rest = patch.get(header.1..)?;
     let end = rest.find(['\n', '\r', '\\', '"']).unwrap_or(rest.len());
-    rest.get(..end)
-        .map(str::trim)
-        .filter(|file| !file.is_empty())
+    rest.get(..end).map(str::trim).filter(|file| !file.is_empty())
 }
 
 /// A line without `payload`: the old format, in which only the first has a time.
@@ -456,11 +447,7 @@ fn take_old(
         state.session.cwd = Some(cwd);
         start(run, state, at);
     }
-    if state.codex.is_old {
-        "old_format"
-    } else {
-        "other"
-    }
+    if state.codex.is_old { "old_format" } else { "other" }
 }
 
 fn environment_cwd(content: &Content<'_, Part<'_>>) -> Option<String> {

@@ -185,11 +185,7 @@ fn walk(top: &Path, unreadable: &mut Vec<(PathBuf, io::Error)>) -> Vec<(PathBuf,
     let mut dirs = vec![top.to_owned()];
     while let Some(dir) = dirs.pop() {
         let listed = fs::canonicalize(&dir).and_then(|real| {
-            if seen.insert(real) {
-                fs::read_dir(&dir).map(Some)
-            } else {
-                Ok(None)
-            }
+            if seen.insert(real) { fs::read_dir(&dir).map(Some) } else { Ok(None) }
         });
         let entries = match listed {
             Ok(Some(entries)) => entries,
@@ -224,10 +220,7 @@ fn claude_file(root: &Path, top: &Path, path: PathBuf, meta: &Metadata, found: &
     let (Some(stem), Ok(below)) = (stem, path.strip_prefix(top)) else {
         return;
     };
-    let parts: Vec<String> = below
-        .iter()
-        .map(|part| nfc(&part.to_string_lossy()))
-        .collect();
+    let parts: Vec<String> = below.iter().map(|part| nfc(&part.to_string_lossy())).collect();
     let folder = parts.iter().position(|part| part == "subagents");
     let is_agent = stem.starts_with("agent-");
     if stem.starts_with("agent-acompact-") || stem.starts_with("agent-aprompt_suggestion-") {
@@ -267,11 +260,7 @@ fn session_in(path: &Path) -> Option<String> {
         session_id: Loose<Text<'a>>,
     }
     let mut bytes = Vec::new();
-    File::open(path)
-        .ok()?
-        .take(PEEK)
-        .read_to_end(&mut bytes)
-        .ok()?;
+    File::open(path).ok()?.take(PEEK).read_to_end(&mut bytes).ok()?;
     let text = String::from_utf8_lossy(&bytes);
     text.lines().find_map(|line| {
         let line: Line<'_> = serde_json::from_str(line).ok()?;
@@ -424,11 +413,7 @@ mod tests {
 
     fn names(found: &Discovery) -> Vec<(LogKind, &str, &str)> {
         let name = |it: &'_ LogFile| it.path.file_name().unwrap().to_str().unwrap().to_owned();
-        found
-            .files
-            .iter()
-            .map(|it| (it.kind, it.session_id.as_str(), &*name(it).leak()))
-            .collect()
+        found.files.iter().map(|it| (it.kind, it.session_id.as_str(), &*name(it).leak())).collect()
     }
 
     #[test]
@@ -457,10 +442,7 @@ mod tests {
                 (LogKind::Subagent, "b", "agent-4.jsonl"),
             ]
         );
-        assert_eq!(
-            found.ignored,
-            BTreeMap::from([("helper", 1), ("no_session", 1)])
-        );
+        assert_eq!(found.ignored, BTreeMap::from([("helper", 1), ("no_session", 1)]));
         assert!(found.subagents().has("a", "3") && !found.subagents().has("a", "4"));
     }
 
@@ -471,26 +453,15 @@ mod tests {
             (&format!("sessions/2026/02/23/{name}.jsonl.zst"), ""),
             (&format!("sessions/2026/02/23/{name}.jsonl"), ""),
             (&format!("archived_sessions/{name}.jsonl"), ""),
-            (
-                "archived_sessions/rollout-2026-02-24T13-19-38-019d.jsonl.zst",
-                "",
-            ),
+            ("archived_sessions/rollout-2026-02-24T13-19-38-019d.jsonl.zst", ""),
             ("sessions/notes.jsonl", ""),
         ]);
         let found = tree.discover();
         assert_eq!(
             names(&found),
             [
-                (
-                    LogKind::Main,
-                    "019c",
-                    "rollout-2026-02-23T13-19-38-019c.jsonl"
-                ),
-                (
-                    LogKind::Main,
-                    "019d",
-                    "rollout-2026-02-24T13-19-38-019d.jsonl.zst"
-                ),
+                (LogKind::Main, "019c", "rollout-2026-02-23T13-19-38-019c.jsonl"),
+                (LogKind::Main, "019d", "rollout-2026-02-24T13-19-38-019d.jsonl.zst"),
             ]
         );
         assert_eq!(found.files[0].key(), format!("codex:{name}"));
@@ -511,15 +482,9 @@ mod tests {
     fn roots() {
         let home = Path::new("/h");
         let claude = |dir| claude_roots(dir, home);
-        assert_eq!(
-            claude(None),
-            [home.join(".claude"), home.join(".config/claude")]
-        );
+        assert_eq!(claude(None), [home.join(".claude"), home.join(".config/claude")]);
         assert_eq!(claude(Some(" ")), claude(None));
-        assert_eq!(
-            claude(Some("/a, ~/b,/a")),
-            [PathBuf::from("/a"), home.join("b")]
-        );
+        assert_eq!(claude(Some("/a, ~/b,/a")), [PathBuf::from("/a"), home.join("b")]);
         assert_eq!(codex_root(None, home), home.join(".codex"));
         assert_eq!(codex_root(Some("/c"), home), Path::new("/c"));
     }
@@ -542,20 +507,8 @@ mod tests {
         };
         assert_eq!(risk(22, false), AtRisk::default());
         assert_eq!(risk(24, false).first, Some(mtime.plus(30 * DAY)));
-        assert_eq!(
-            (
-                risk(24, false).files,
-                risk(40, false).files,
-                risk(24, true).files
-            ),
-            (1, 1, 0)
-        );
-        let off = at_risk(
-            &found.files,
-            |_| false,
-            |_| Cleanup::NoLogs,
-            mtime.plus(40 * DAY),
-        );
+        assert_eq!((risk(24, false).files, risk(40, false).files, risk(24, true).files), (1, 1, 0));
+        let off = at_risk(&found.files, |_| false, |_| Cleanup::NoLogs, mtime.plus(40 * DAY));
         assert_eq!(off.files, 0);
     }
 }

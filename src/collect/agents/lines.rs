@@ -119,9 +119,7 @@ pub(super) fn without_lone_surrogates(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
     let unit = |at: usize| {
         let digits = text.get(at + 2..at + 6)?;
-        (bytes.get(at..at + 2)? == br"\u")
-            .then(|| u16::from_str_radix(digits, 16).ok())
-            .flatten()
+        (bytes.get(at..at + 2)? == br"\u").then(|| u16::from_str_radix(digits, 16).ok()).flatten()
     };
     let mut out = String::new();
     let (mut at, mut copied) = (0, 0);
@@ -176,10 +174,7 @@ mod tests {
         assert_eq!(damage, Some(Damage::NotJson(0)));
         assert_eq!(all(r#"{"a":1}{"b":"#).1, Some(Damage::Cut));
         assert_eq!(all("[1]").1, Some(Damage::NotAnObject));
-        assert_eq!(
-            all(r#"{"a":1}x"#),
-            (vec![r#"{"a":1}"#.into()], Some(Damage::NotJson(7)))
-        );
+        assert_eq!(all(r#"{"a":1}x"#), (vec![r#"{"a":1}"#.into()], Some(Damage::NotJson(7))));
     }
 
     #[test]

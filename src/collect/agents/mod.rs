@@ -166,21 +166,13 @@ struct Mark {
 impl Mark {
     fn of(bytes: &[u8]) -> Self {
         let mut hash = [0; 8];
-        blake3::Hasher::new()
-            .update(bytes)
-            .finalize_xof()
-            .fill(&mut hash);
-        Self {
-            length: bytes.len(),
-            hash: u64::from_le_bytes(hash),
-        }
+        blake3::Hasher::new().update(bytes).finalize_xof().fill(&mut hash);
+        Self { length: bytes.len(), hash: u64::from_le_bytes(hash) }
     }
 
     /// Whether `bytes` begin with those.
     fn begins(&self, bytes: &[u8]) -> bool {
-        bytes
-            .get(..self.length)
-            .is_some_and(|head| Self::of(head) == *self)
+        bytes.get(..self.length).is_some_and(|head| Self::of(head) == *self)
     }
 }
 
@@ -235,10 +227,7 @@ impl FileState {
 
     /// Forgets what depends on bytes that are gone. What was told of the session stays told.
     fn restart(&mut self) {
-        *self = Self {
-            session: std::mem::take(&mut self.session),
-            ..Self::default()
-        };
+        *self = Self { session: std::mem::take(&mut self.session), ..Self::default() };
     }
 }
 
@@ -314,13 +303,7 @@ pub fn read_file(
     context: &mut Context<'_, '_>,
     sink: &mut dyn FnMut(Event),
 ) -> ReadReport {
-    let mut run = Run {
-        file,
-        seen,
-        context,
-        sink,
-        report: ReadReport::default(),
-    };
+    let mut run = Run { file, seen, context, sink, report: ReadReport::default() };
     if !state.holds(file) {
         match run.read(state) {
             Ok(()) => {
@@ -430,11 +413,7 @@ impl Run<'_, '_, '_> {
         } else if self.told() > before {
             self.report.lines_with_events += 1;
         } else {
-            let nothing = if done.is_some() {
-                "already_read"
-            } else {
-                "blank"
-            };
+            let nothing = if done.is_some() { "already_read" } else { "blank" };
             self.skip(reason.unwrap_or(nothing));
         }
     }
@@ -460,20 +439,11 @@ impl Run<'_, '_, '_> {
         data: [(&str, Value); N],
     ) {
         let place = self.context.places.past(scene.cwd, scene.branch);
-        let mut map: Map<String, Value> = data
-            .into_iter()
-            .map(|(key, value)| (key.to_owned(), value))
-            .collect();
+        let mut map: Map<String, Value> =
+            data.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         map.insert("agent".to_owned(), self.file.agent.name().into());
         let session = Some(scene.session.to_owned());
-        (self.sink)(Event::new(
-            kind,
-            source::AGENT,
-            scene.at,
-            place,
-            session,
-            map,
-        ));
+        (self.sink)(Event::new(kind, source::AGENT, scene.at, place, session, map));
         *self.report.events.entry(kind).or_default() += 1;
     }
 
@@ -498,11 +468,7 @@ impl Run<'_, '_, '_> {
         self.tell(
             kind::TOOL_USE,
             scene,
-            [
-                ("tool", tool.into()),
-                ("file", text(file.as_deref())),
-                ("call", text(call)),
-            ],
+            [("tool", tool.into()), ("file", text(file.as_deref())), ("call", text(call))],
         );
     }
 
@@ -592,11 +558,7 @@ impl Run<'_, '_, '_> {
         }
         let titles = &mut self.report.titles;
         titles.retain(|it| it.of != of || it.rank != rank);
-        titles.push(Title {
-            of,
-            rank,
-            text: text.to_owned(),
-        });
+        titles.push(Title { of, rank, text: text.to_owned() });
     }
 }
 
@@ -619,11 +581,7 @@ fn open_at(file: &LogFile, state: &FileState) -> io::Result<Option<Reader>> {
     let mut reader = open(file)?;
     let mut head = vec![0; state.head.map_or(0, |head| head.length)];
     if let Err(error) = reader.read_exact(&mut head) {
-        return if error.kind() == io::ErrorKind::UnexpectedEof {
-            Ok(None)
-        } else {
-            Err(error)
-        };
+        return if error.kind() == io::ErrorKind::UnexpectedEof { Ok(None) } else { Err(error) };
     }
     if state.head.is_some_and(|mark| !mark.begins(&head)) {
         return Ok(None);

@@ -61,16 +61,8 @@ impl World {
             let mut sink = |event| events.push(event);
             let report = read_file(file, &mut state, &mut self.seen, &mut context, &mut sink);
             let skipped: u64 = report.skipped.values().sum();
-            assert_eq!(
-                report.lines,
-                report.lines_with_events + skipped + report.bad_lines
-            );
-            let name = file
-                .path
-                .file_name()
-                .unwrap()
-                .to_string_lossy()
-                .into_owned();
+            assert_eq!(report.lines, report.lines_with_events + skipped + report.bad_lines);
+            let name = file.path.file_name().unwrap().to_string_lossy().into_owned();
             self.reports.push((name, report));
             let state: FileState =
                 serde_json::from_str(&serde_json::to_string(&state).unwrap()).unwrap();
@@ -88,10 +80,7 @@ impl World {
     fn told(&self) -> Vec<String> {
         let what = |event: &Event| {
             let keys = ["action", "tool", "length"];
-            keys.iter()
-                .find_map(|key| event.data.get(*key))
-                .unwrap()
-                .to_string()
+            keys.iter().find_map(|key| event.data.get(*key)).unwrap().to_string()
         };
         let session = |event: &Event| event.session_id.clone().unwrap();
         let told =
@@ -102,13 +91,8 @@ impl World {
     }
 
     fn messages(&self) -> Vec<u64> {
-        let of_kind = self
-            .events
-            .iter()
-            .filter(|it| it.kind == kind::USER_MESSAGE);
-        of_kind
-            .map(|it| it.data["length"].as_u64().unwrap())
-            .collect()
+        let of_kind = self.events.iter().filter(|it| it.kind == kind::USER_MESSAGE);
+        of_kind.map(|it| it.data["length"].as_u64().unwrap()).collect()
     }
 }
 
@@ -122,9 +106,7 @@ fn claude(lines: &[Value]) -> World {
 
 /// A line of kind `kind` at minute `minute`, with the fields of `more`.
 fn line(kind: &str, minute: i64, more: Value) -> Value {
-    let at = Timestamp::parse("2026-01-05T09:00:00Z")
-        .unwrap()
-        .plus(minute * 60_000);
+    let at = Timestamp::parse("2026-01-05T09:00:00Z").unwrap().plus(minute * 60_000);
     let mut line = json!({
         "type": kind, "timestamp": at.to_string(), "cwd": "/gone/w", "gitBranch": "main",
         "sessionId": "s", "isSidechain": false,
@@ -137,20 +119,12 @@ fn line(kind: &str, minute: i64, more: Value) -> Value {
 }
 
 fn user(minute: i64, content: Value) -> Value {
-    line(
-        "user",
-        minute,
-        json!({"message": {"role": "user", "content": content}}),
-    )
+    line("user", minute, json!({"message": {"role": "user", "content": content}}))
 }
 
 fn tool(minute: i64, id: &str, name: &str) -> Value {
     let block = json!({"type": "tool_use", "id": id, "name": name, "input": {"file_path": "/f"}});
-    line(
-        "assistant",
-        minute,
-        json!({"message": {"model": "m", "content": [block]}}),
-    )
+    line("assistant", minute, json!({"message": {"model": "m", "content": [block]}}))
 }
 
 fn result(id: &str, text: &str, is_error: bool) -> Value {
@@ -185,22 +159,18 @@ fn a_subagent_is_told_once() {
     let child = include_str!("../../../tests/agents/claude/subagent.jsonl");
     let tools = |world: &World| {
         let told = world.told().into_iter();
-        told.filter(|it| it.starts_with("agent_tool_use"))
-            .collect::<Vec<_>>()
+        told.filter(|it| it.starts_with("agent_tool_use")).collect::<Vec<_>>()
     };
     let mut world = World::new();
     world.write("projects/-w/p.jsonl", parent).read();
     let without = tools(&world);
     assert_eq!(without.len(), 1);
-    world
-        .write("projects/-w/p/subagents/agent-a2898e3.jsonl", child)
-        .read();
+    world.write("projects/-w/p/subagents/agent-a2898e3.jsonl", child).read();
     assert_eq!(tools(&world), without, "the file came later");
 
     let mut both = World::new();
     both.write("projects/-w/p.jsonl", parent);
-    both.write("projects/-w/p/subagents/agent-a2898e3.jsonl", child)
-        .read();
+    both.write("projects/-w/p/subagents/agent-a2898e3.jsonl", child).read();
     assert_eq!(tools(&both), without);
     assert_eq!(both.messages(), [0; 0]);
     assert_eq!(both.report("agent-").lines_with_events, 1);
@@ -233,16 +203,8 @@ fn glued_lines_and_merged_prompts() {
 fn who_is_behind_a_user_line() {
     let table: [(&str, Value, &[u64]); 25] = [
         ("text", user(1, json!("h\u{e9}llo")), &[5]),
-        (
-            "blocks",
-            user(1, json!([{"type": "text", "text": "abc"}])),
-            &[3],
-        ),
-        (
-            "image",
-            user(1, json!([{"type": "image", "source": {}}])),
-            &[0],
-        ),
+        ("blocks", user(1, json!([{"type": "text", "text": "abc"}])), &[3]),
+        ("image", user(1, json!([{"type": "image", "source": {}}])), &[0]),
         (
             "context beside it",
             user(
@@ -251,46 +213,22 @@ fn who_is_behind_a_user_line() {
             ),
             &[2],
         ),
-        (
-            "only context",
-            user(1, json!([{"type": "text", "text": "<system-reminder>x"}])),
-            &[],
-        ),
+        ("only context", user(1, json!([{"type": "text", "text": "<system-reminder>x"}])), &[]),
         (
             "sidechain",
-            line(
-                "user",
-                1,
-                json!({"isSidechain": true, "message": {"content": "x"}}),
-            ),
+            line("user", 1, json!({"isSidechain": true, "message": {"content": "x"}})),
             &[],
         ),
-        (
-            "meta",
-            line(
-                "user",
-                1,
-                json!({"isMeta": true, "message": {"content": "x"}}),
-            ),
-            &[],
-        ),
+        ("meta", line("user", 1, json!({"isMeta": true, "message": {"content": "x"}})), &[]),
         (
             "summary",
-            line(
-                "user",
-                1,
-                json!({"isCompactSummary": true, "message": {"content": "x"}}),
-            ),
+            line("user", 1, json!({"isCompactSummary": true, "message": {"content": "x"}})),
             &[],
         ),
         ("result", user(1, result("t", "ok", false)), &[]),
         (
             "result without block",
-            line(
-                "user",
-                1,
-                json!({"toolUseResult": "x", "message": {"content": "x"}}),
-            ),
+            line("user", 1, json!({"toolUseResult": "x", "message": {"content": "x"}})),
             &[],
         ),
         (
@@ -311,14 +249,7 @@ fn who_is_behind_a_user_line() {
         ),
         (
             "refused",
-            user(
-                1,
-                result(
-                    "t",
-                    "The user doesn't want to proceed with this tool use.",
-                    true,
-                ),
-            ),
+            user(1, result("t", "The user doesn't want to proceed with this tool use.", true)),
             &[0],
         ),
         ("failed", user(1, result("t", "exit code 1", true)), &[]),
@@ -336,11 +267,7 @@ fn who_is_behind_a_user_line() {
         ),
         (
             "plan with fresh context",
-            line(
-                "user",
-                1,
-                json!({"planContent": "x", "message": {"content": "Implement"}}),
-            ),
+            line("user", 1, json!({"planContent": "x", "message": {"content": "Implement"}})),
             &[0],
         ),
         (
@@ -353,16 +280,8 @@ fn who_is_behind_a_user_line() {
             ),
             &[8],
         ),
-        (
-            "bash",
-            user(1, json!("<bash-input>ls -l</bash-input>")),
-            &[5],
-        ),
-        (
-            "output",
-            user(1, json!("<local-command-stdout>x</local-command-stdout>")),
-            &[],
-        ),
+        ("bash", user(1, json!("<bash-input>ls -l</bash-input>")), &[5]),
+        ("output", user(1, json!("<local-command-stdout>x</local-command-stdout>")), &[]),
         ("caveat", user(1, json!("Caveat: x")), &[]),
         ("task", user(1, json!("<task-notification>x")), &[]),
         (
@@ -374,29 +293,13 @@ fn who_is_behind_a_user_line() {
             ),
             &[],
         ),
-        (
-            "interrupt",
-            user(1, json!("[Request interrupted by user for tool use]")),
-            &[0],
-        ),
+        ("interrupt", user(1, json!("[Request interrupted by user for tool use]")), &[0]),
         (
             "script",
-            line(
-                "user",
-                1,
-                json!({"entrypoint": "sdk-cli", "message": {"content": "x"}}),
-            ),
+            line("user", 1, json!({"entrypoint": "sdk-cli", "message": {"content": "x"}})),
             &[],
         ),
-        (
-            "odd types",
-            line(
-                "user",
-                1,
-                json!({"isMeta": "x", "message": 7, "origin": []}),
-            ),
-            &[],
-        ),
+        ("odd types", line("user", 1, json!({"isMeta": "x", "message": 7, "origin": []})), &[]),
     ];
     for (name, line, want) in table {
         assert_eq!(claude(&[line]).messages(), want, "{name}");
@@ -406,11 +309,7 @@ fn who_is_behind_a_user_line() {
 #[test]
 fn plans_are_decided_by_the_person() {
     let decide = |text: &str, is_error| {
-        claude(&[
-            tool(1, "p", "ExitPlanMode"),
-            user(2, result("p", text, is_error)),
-        ])
-        .messages()
+        claude(&[tool(1, "p", "ExitPlanMode"), user(2, result("p", text, is_error))]).messages()
     };
     assert_eq!(decide("User has approved your plan.", false), [0]);
     assert_eq!(decide("The user doesn't want to proceed", true), [0]);
@@ -422,9 +321,7 @@ fn queued_prompts_count_once() {
     let queue = |minute, operation: &str, content: Value| {
         let mut line = line("queue-operation", minute, json!({"operation": operation}));
         line["content"] = content;
-        line.as_object_mut()
-            .unwrap()
-            .retain(|key, _| key != "cwd" && key != "uuid");
+        line.as_object_mut().unwrap().retain(|key, _| key != "cwd" && key != "uuid");
         line
     };
     let queued = |minute, prompt: &str| {
@@ -436,50 +333,21 @@ fn queued_prompts_count_once() {
     let put = || queue(2, "enqueue", json!("hello"));
     let taken = || queue(3, "dequeue", json!(null));
     let cases: [(&str, Vec<Value>, &[u64]); 9] = [
-        (
-            "then a line",
-            vec![put(), taken(), user(3, json!("hello"))],
-            &[5],
-        ),
-        (
-            "then an attachment",
-            vec![put(), taken(), queued(3, "hello")],
-            &[5],
-        ),
-        (
-            "then nothing",
-            vec![put(), queue(3, "remove", json!(null))],
-            &[5],
-        ),
-        (
-            "another text",
-            vec![put(), taken(), user(3, json!("hi"))],
-            &[5, 2],
-        ),
+        ("then a line", vec![put(), taken(), user(3, json!("hello"))], &[5]),
+        ("then an attachment", vec![put(), taken(), queued(3, "hello")], &[5]),
+        ("then nothing", vec![put(), queue(3, "remove", json!(null))], &[5]),
+        ("another text", vec![put(), taken(), user(3, json!("hi"))], &[5, 2]),
         (
             "the same text again",
-            vec![
-                put(),
-                taken(),
-                user(3, json!("hello")),
-                user(4, json!("hello")),
-            ],
+            vec![put(), taken(), user(3, json!("hello")), user(4, json!("hello"))],
             &[5, 5],
         ),
         (
             "the same text much later",
-            vec![
-                put(),
-                queue(3, "remove", json!(null)),
-                user(40, json!("hello")),
-            ],
+            vec![put(), queue(3, "remove", json!(null)), user(40, json!("hello"))],
             &[5, 5],
         ),
-        (
-            "a task",
-            vec![queue(2, "enqueue", json!("{\"task_id\": 1}"))],
-            &[],
-        ),
+        ("a task", vec![queue(2, "enqueue", json!("{\"task_id\": 1}"))], &[]),
         (
             "a task before it",
             vec![
@@ -500,12 +368,7 @@ fn queued_prompts_count_once() {
     // First in the file: what follows says where, and whose it is.
     let person = claude(&[put(), user(3, json!("hello"))]);
     assert_eq!(person.messages(), [5]);
-    assert!(
-        person
-            .events
-            .iter()
-            .all(|it| it.place.cwd.as_deref() == Some("/gone/w"))
-    );
+    assert!(person.events.iter().all(|it| it.place.cwd.as_deref() == Some("/gone/w")));
     let script = json!({"entrypoint": "sdk-cli", "message": {"content": "hello"}});
     assert_eq!(claude(&[put(), line("user", 3, script)]).messages(), [0; 0]);
 }
@@ -513,13 +376,8 @@ fn queued_prompts_count_once() {
 #[test]
 fn a_session_ends_where_work_pauses() {
     let ended = |world: &World| {
-        let ended = world
-            .events
-            .iter()
-            .filter(|it| it.data.get("action") == Some(&json!("ended")));
-        ended
-            .map(|it| it.at.to_string()[11..16].to_owned())
-            .collect::<Vec<_>>()
+        let ended = world.events.iter().filter(|it| it.data.get("action") == Some(&json!("ended")));
+        ended.map(|it| it.at.to_string()[11..16].to_owned()).collect::<Vec<_>>()
     };
     let world = claude(&[
         user(0, json!("go")),
@@ -536,15 +394,10 @@ fn a_session_ends_where_work_pauses() {
     // The end of the file is an end only once it is long ago, and told once.
     let mut world = World::new();
     world.now = Timestamp::parse("2026-01-05T09:20:00Z").unwrap();
-    world
-        .write("projects/-w/s.jsonl", format!("{}\n", tool(1, "a", "Bash")))
-        .read();
+    world.write("projects/-w/s.jsonl", format!("{}\n", tool(1, "a", "Bash"))).read();
     assert_eq!(ended(&world), [""; 0]);
     let state = world.states.values().next().unwrap().clone();
-    assert_eq!(
-        state.due(TIMEOUT).unwrap().to_string(),
-        "2026-01-05T09:31:00Z"
-    );
+    assert_eq!(state.due(TIMEOUT).unwrap().to_string(), "2026-01-05T09:31:00Z");
     world.now = Timestamp::parse("2026-01-05T09:32:00Z").unwrap();
     world.read().read();
     assert_eq!(ended(&world), ["09:01"]);
@@ -555,9 +408,7 @@ fn a_session_ends_where_work_pauses() {
 fn an_unchanged_file_needs_reading_only_when_due() {
     let mut world = World::new();
     world.now = Timestamp::parse("2026-01-05T09:20:00Z").unwrap();
-    world
-        .write("projects/-w/s.jsonl", format!("{}\n", tool(1, "a", "Bash")))
-        .read();
+    world.write("projects/-w/s.jsonl", format!("{}\n", tool(1, "a", "Bash"))).read();
     let file = &discover(&[world.root.path().to_owned()], &[]).files[0];
     let state = world.states.values().next().unwrap();
     assert!(state.holds(file));
@@ -574,10 +425,7 @@ fn copies_stay_with_the_smaller_session() {
     let text = |lines: &[Value]| lines.iter().map(|it| format!("{it}\n")).collect::<String>();
     let mut world = World::new();
     let forked = [shared.to_vec(), vec![user(5, json!("own"))]].concat();
-    world.write(
-        "projects/-w/b.jsonl",
-        text(&forked).replace("\"s\"", "\"b\""),
-    );
+    world.write("projects/-w/b.jsonl", text(&forked).replace("\"s\"", "\"b\""));
     world.write("projects/-w/a.jsonl", text(&shared)).read();
     assert_eq!(
         world.told(),
@@ -591,25 +439,18 @@ fn copies_stay_with_the_smaller_session() {
         ]
     );
     assert_eq!(world.report("b.jsonl").skipped["copy"], 2);
-    let start = world
-        .events
-        .iter()
-        .find(|it| it.session_id.as_deref() == Some("b"))
-        .unwrap();
+    let start = world.events.iter().find(|it| it.session_id.as_deref() == Some("b")).unwrap();
     assert_eq!(start.at.to_string(), "2026-01-05T09:05:00Z");
 }
 
 #[test]
 fn a_replaced_file_is_read_again_and_told_once() {
     let mut world = World::new();
-    let lines: Vec<String> = (0..5)
-        .map(|it| format!("{}\n", tool(it, &format!("t{it}"), "Bash")))
-        .collect();
+    let lines: Vec<String> =
+        (0..5).map(|it| format!("{}\n", tool(it, &format!("t{it}"), "Bash"))).collect();
     world.write("projects/-w/s.jsonl", lines.concat()).read();
     let before = world.events.len();
-    world
-        .write("projects/-w/s.jsonl", lines[..2].concat())
-        .read();
+    world.write("projects/-w/s.jsonl", lines[..2].concat()).read();
     assert_eq!(world.events.len(), before, "shrunk");
     let mut replaced = format!("{}\n", user(9, json!("new")));
     replaced.push_str(&lines.concat());
@@ -622,19 +463,10 @@ fn a_replaced_file_is_read_again_and_told_once() {
 fn damage_costs_one_line() {
     let whole = tool(1, "a", "Bash").to_string();
     let half = &whole[..whole.len() / 2];
-    let spliced = format!(
-        r#"{half}{{"parentUuid":null,{}"#,
-        &tool(2, "b", "Read").to_string()[1..]
-    );
+    let spliced =
+        format!(r#"{half}{{"parentUuid":null,{}"#, &tool(2, "b", "Read").to_string()[1..]);
     let mut bytes = Vec::new();
-    for line in [
-        "nonsense",
-        "\0\0\0",
-        "[]",
-        &spliced,
-        "",
-        r#"{"type":"user","uuid":"\ud83d"}"#,
-    ] {
+    for line in ["nonsense", "\0\0\0", "[]", &spliced, "", r#"{"type":"user","uuid":"\ud83d"}"#] {
         writeln!(bytes, "{line}").unwrap();
     }
     bytes.extend_from_slice(b"{\"type\":\"x\",\"y\":\"\xff\"}\n\0\0");
@@ -643,27 +475,14 @@ fn damage_costs_one_line() {
     let mut world = World::new();
     world.write("projects/-w/s.jsonl", bytes).read();
     let report = world.report("s.jsonl");
-    assert_eq!(
-        (report.lines, report.bad_lines, report.lines_with_events),
-        (8, 3, 1)
-    );
-    assert_eq!(
-        report.skipped,
-        BTreeMap::from([("blank", 2), ("no_time", 1), ("state", 1)])
-    );
-    let bad: Vec<String> = report
-        .first_bad
-        .iter()
-        .map(|it| format!("{} {}", it.line, it.why))
-        .collect();
+    assert_eq!((report.lines, report.bad_lines, report.lines_with_events), (8, 3, 1));
+    assert_eq!(report.skipped, BTreeMap::from([("blank", 2), ("no_time", 1), ("state", 1)]));
+    let bad: Vec<String> =
+        report.first_bad.iter().map(|it| format!("{} {}", it.line, it.why)).collect();
     assert_eq!(bad[0], "1 not JSON from byte 0 on");
     assert_eq!(bad[1], "3 not a JSON object");
     assert_eq!(bad[2], "4 not JSON from byte 0 on");
-    let tools = world
-        .events
-        .iter()
-        .filter(|it| it.kind == kind::TOOL_USE)
-        .count();
+    let tools = world.events.iter().filter(|it| it.kind == kind::TOOL_USE).count();
     assert_eq!(tools, 2, "the record behind the splice is used");
 }
 
@@ -675,19 +494,12 @@ fn a_last_line_is_used_and_read_again() {
     world.write("projects/-w/s.jsonl", &first).read();
     assert_eq!(world.events.len(), 3);
     assert_eq!(world.states.values().next().unwrap().offset, 0);
-    world
-        .write("projects/-w/s.jsonl", format!("{first}\n"))
-        .read();
-    assert_eq!(
-        world.report("s.jsonl").skipped,
-        BTreeMap::from([("already_read", 1)])
-    );
+    world.write("projects/-w/s.jsonl", format!("{first}\n")).read();
+    assert_eq!(world.report("s.jsonl").skipped, BTreeMap::from([("already_read", 1)]));
     let mut glued = World::new();
     glued.now = Timestamp::parse("2026-01-05T09:03:00Z").unwrap();
     glued.write("projects/-w/s.jsonl", &first).read();
-    glued
-        .write("projects/-w/s.jsonl", format!("{first}{second}\n"))
-        .read();
+    glued.write("projects/-w/s.jsonl", format!("{first}{second}\n")).read();
     assert_eq!(glued.report("s.jsonl").lines_with_events, 1);
     assert_eq!(glued.events.len(), 3);
 }
@@ -701,17 +513,10 @@ fn titles_by_rank() {
         json!({"type": "summary", "summary": "old", "leafUuid": "u"}),
     ]);
     let titles = &world.report("s.jsonl").titles;
-    let found: Vec<_> = titles
-        .iter()
-        .map(|it| (it.rank, it.text.as_str()))
-        .collect();
+    let found: Vec<_> = titles.iter().map(|it| (it.rank, it.text.as_str())).collect();
     assert_eq!(
         found,
-        [
-            (TitleRank::Agent, "two"),
-            (TitleRank::Person, "mine"),
-            (TitleRank::Summary, "old")
-        ]
+        [(TitleRank::Agent, "two"), (TitleRank::Person, "mine"), (TitleRank::Summary, "old")]
     );
     assert_eq!(titles[2].of, Titled::SessionOfLine(line_key("u")));
     assert!(TitleRank::Person > TitleRank::Agent && TitleRank::Agent > TitleRank::Summary);
@@ -722,16 +527,8 @@ fn real_and_old_rollouts() {
     let mut world = World::new();
     let desktop = include_str!("../../../tests/agents/codex/desktop.jsonl");
     let old = include_str!("../../../tests/agents/codex/old.jsonl");
-    world.write(
-        "sessions/2026/02/23/rollout-2026-02-23T13-19-38-019c8a70.jsonl",
-        desktop,
-    );
-    world
-        .write(
-            "sessions/2025/08/20/rollout-2025-08-20T11-15-02-1111.jsonl",
-            old,
-        )
-        .read();
+    world.write("sessions/2026/02/23/rollout-2026-02-23T13-19-38-019c8a70.jsonl", desktop);
+    world.write("sessions/2025/08/20/rollout-2025-08-20T11-15-02-1111.jsonl", old).read();
     let id = "019c8a70-dda7-7f33-98ea-f30553347322";
     assert_eq!(
         world.told(),
@@ -744,17 +541,10 @@ fn real_and_old_rollouts() {
         ]
     );
     let started = |id: &str| {
-        let found = world
-            .events
-            .iter()
-            .find(|it| it.session_id.as_deref() == Some(id));
+        let found = world.events.iter().find(|it| it.session_id.as_deref() == Some(id));
         found.unwrap()
     };
-    assert_eq!(
-        started(id).at.to_string(),
-        "2026-02-23T12:19:42.561Z",
-        "the line's time"
-    );
+    assert_eq!(started(id).at.to_string(), "2026-02-23T12:19:42.561Z", "the line's time");
     let old = started("11111111-2222-4333-8444-555555555555");
     assert_eq!(old.place.cwd.as_deref(), Some("/home/dev/demo"));
 }
@@ -766,19 +556,12 @@ fn compressed_and_moved_rollouts_are_told_once() {
     let cut = text.match_indices('\n').nth(12).unwrap().0 + 1;
     let mut world = World::new();
     world.now = Timestamp::parse("2026-02-23T12:19:50Z").unwrap();
-    world
-        .write(&format!("sessions/2026/02/23/{name}"), &text[..cut])
-        .read();
+    world.write(&format!("sessions/2026/02/23/{name}"), &text[..cut]).read();
     world.now = Timestamp::parse(FUTURE).unwrap();
     fs::remove_dir_all(world.root.path().join("sessions")).unwrap();
     let packed = zstd::encode_all(text.as_bytes(), 0).unwrap();
-    world
-        .write(&format!("archived_sessions/{name}.zst"), packed)
-        .read();
-    assert_eq!(
-        world.report("rollout").lines,
-        text[cut..].lines().count() as u64
-    );
+    world.write(&format!("archived_sessions/{name}.zst"), packed).read();
+    assert_eq!(world.report("rollout").lines, text[cut..].lines().count() as u64);
     let mut whole = World::new();
     whole.write(&format!("sessions/{name}"), text).read();
     assert_eq!(ids(&whole.events), ids(&world.events));
@@ -804,21 +587,13 @@ impl Thread {
     }
 
     fn turn(self, id: &str, at: i64) -> Self {
-        self.add(
-            "event_msg",
-            at,
-            json!({"type": "task_started", "turn_id": id}),
-        )
-        .add(
-            "event_msg",
-            at,
-            json!({"type": "user_message", "message": "hello"}),
-        )
-        .add(
-            "response_item",
-            at,
-            json!({"type": "function_call", "name": "shell", "call_id": format!("c-{id}")}),
-        )
+        self.add("event_msg", at, json!({"type": "task_started", "turn_id": id}))
+            .add("event_msg", at, json!({"type": "user_message", "message": "hello"}))
+            .add(
+                "response_item",
+                at,
+                json!({"type": "function_call", "name": "shell", "call_id": format!("c-{id}")}),
+            )
     }
 }
 
@@ -830,10 +605,7 @@ fn minute(at: i64) -> String {
 fn codex(threads: &[(&str, Thread)]) -> World {
     let mut world = World::new();
     for (id, thread) in threads {
-        world.write(
-            &format!("sessions/rollout-2026-01-05T10-00-00-{id}.jsonl"),
-            &thread.0,
-        );
+        world.write(&format!("sessions/rollout-2026-01-05T10-00-00-{id}.jsonl"), &thread.0);
     }
     world.read();
     world
@@ -843,24 +615,12 @@ fn codex(threads: &[(&str, Thread)]) -> World {
 fn forks_and_subagents_of_codex() {
     let parent = || Thread::new("a", json!({})).turn("t1", 11);
     let copied = |thread: Thread| {
-        thread
-            .add("session_meta", 20, json!({"id": "a", "cwd": "/gone/other"}))
-            .turn("t1", 20)
+        thread.add("session_meta", 20, json!({"id": "a", "cwd": "/gone/other"})).turn("t1", 20)
     };
-    let fork = copied(Thread::new(
-        "b",
-        json!({"forked_from_id": "a", "timestamp": minute(20)}),
-    ));
+    let fork = copied(Thread::new("b", json!({"forked_from_id": "a", "timestamp": minute(20)})));
     let spawn = json!({"subagent": {"thread_spawn": {"parent_thread_id": "a", "depth": 1}}});
-    let child = copied(Thread::new(
-        "c",
-        json!({"source": spawn, "session_id": "a"}),
-    ));
-    let world = codex(&[
-        ("a", parent()),
-        ("b", fork.turn("t2", 21)),
-        ("c", child.turn("t3", 22)),
-    ]);
+    let child = copied(Thread::new("c", json!({"source": spawn, "session_id": "a"})));
+    let world = codex(&[("a", parent()), ("b", fork.turn("t2", 21)), ("c", child.turn("t3", 22))]);
     let told: BTreeSet<String> = world.told().into_iter().collect();
     let want = [
         "agent_session a started",
@@ -873,11 +633,7 @@ fn forks_and_subagents_of_codex() {
         "agent_session b ended",
     ];
     assert_eq!(told, want.map(str::to_owned).into());
-    assert_eq!(
-        world.told().len(),
-        9,
-        "the child's tool use is its parent's second"
-    );
+    assert_eq!(world.told().len(), 9, "the child's tool use is its parent's second");
 
     // The parent's log is gone: its turns began before the fork did.
     let orphan = Thread::new("b", json!({"forked_from_id": "a", "timestamp": minute(20)}))
@@ -887,11 +643,7 @@ fn forks_and_subagents_of_codex() {
             20,
             json!({"type": "task_started", "turn_id": "t1", "started_at": 1_767_603_660}),
         )
-        .add(
-            "event_msg",
-            20,
-            json!({"type": "user_message", "message": "hello"}),
-        )
+        .add("event_msg", 20, json!({"type": "user_message", "message": "hello"}))
         .turn("t2", 21);
     assert_eq!(codex(&[("b", orphan)]).messages(), [5]);
 }
@@ -919,11 +671,7 @@ fn what_codex_repeats_is_told_once() {
             "user_message a 3",
         ]
     );
-    let patched = world
-        .events
-        .iter()
-        .find(|it| it.text("tool") == Some("apply_patch"))
-        .unwrap();
+    let patched = world.events.iter().find(|it| it.text("tool") == Some("apply_patch")).unwrap();
     assert_eq!(patched.text("file"), Some("src/a.rs"));
     assert_eq!(patched.place.git_branch.as_deref(), Some("next"));
     let script = Thread::new("x", json!({"source": "exec"})).turn("t", 11);
@@ -941,27 +689,14 @@ fn claude_line(choice: u8, at: i64, number: usize, secret: &str) -> String {
         0 => user(0, json!(secret)),
         1 | 2 => tool(0, &format!("t{number}"), "Bash"),
         3 => user(0, result("t", secret, false)),
-        4 => user(
-            0,
-            result("t", &format!("The user doesn't want to {secret}"), true),
-        ),
-        5 => line(
-            "queue-operation",
-            0,
-            json!({"operation": "enqueue", "content": secret}),
-        ),
+        4 => user(0, result("t", &format!("The user doesn't want to {secret}"), true)),
+        5 => line("queue-operation", 0, json!({"operation": "enqueue", "content": secret})),
         6 => line("queue-operation", 0, json!({"operation": "dequeue"})),
-        7 => line(
-            "progress",
-            0,
-            json!({"data": {"type": "bash_progress", "output": secret}}),
-        ),
+        7 => line("progress", 0, json!({"data": {"type": "bash_progress", "output": secret}})),
         8 => json!({"type": "last-prompt", "lastPrompt": secret}),
         9 => user(
             0,
-            json!(format!(
-                "<command-name>/x</command-name><command-args>{secret}</command-args>"
-            )),
+            json!(format!("<command-name>/x</command-name><command-args>{secret}</command-args>")),
         ),
         10 => line(
             "attachment",
@@ -980,10 +715,7 @@ fn claude_line(choice: u8, at: i64, number: usize, secret: &str) -> String {
         value["timestamp"] = json!(at_second(at));
     }
     if choice == 5 || choice == 6 {
-        value
-            .as_object_mut()
-            .unwrap()
-            .retain(|key, _| key != "uuid" && key != "cwd");
+        value.as_object_mut().unwrap().retain(|key, _| key != "uuid" && key != "cwd");
     } else if value.get("uuid").is_some() {
         value["uuid"] = uuid["uuid"].clone();
     }
@@ -992,10 +724,7 @@ fn claude_line(choice: u8, at: i64, number: usize, secret: &str) -> String {
 
 fn codex_line(choice: u8, at: i64, number: usize, secret: &str) -> String {
     let (kind, payload) = match choice {
-        0 => (
-            "event_msg",
-            json!({"type": "user_message", "message": secret}),
-        ),
+        0 => ("event_msg", json!({"type": "user_message", "message": secret})),
         1 | 2 => (
             "response_item",
             json!({"type": "function_call", "name": "shell", "call_id": format!("c{number}"), "arguments": secret}),
@@ -1004,10 +733,7 @@ fn codex_line(choice: u8, at: i64, number: usize, secret: &str) -> String {
             "response_item",
             json!({"type": "function_call_output", "call_id": "c", "output": secret}),
         ),
-        4 => (
-            "event_msg",
-            json!({"type": "task_started", "turn_id": format!("t{number}")}),
-        ),
+        4 => ("event_msg", json!({"type": "task_started", "turn_id": format!("t{number}")})),
         5 => (
             "event_msg",
             json!({"type": "task_complete", "turn_id": "t", "last_agent_message": secret}),
@@ -1016,10 +742,7 @@ fn codex_line(choice: u8, at: i64, number: usize, secret: &str) -> String {
         7 => ("session_meta", json!({"id": "a", "cwd": "/gone/w"})),
         8 => ("compacted", json!({"replacement_history": [secret]})),
         9 => return format!("{{\"type\":\"user\",\"text\":\"{secret}"),
-        _ => (
-            "response_item",
-            json!({"type": "message", "role": "assistant", "content": secret}),
-        ),
+        _ => ("response_item", json!({"type": "message", "role": "assistant", "content": secret})),
     };
     json!({"timestamp": at_second(at), "type": kind, "payload": payload}).to_string()
 }
@@ -1060,16 +783,10 @@ const CLAUDE_LOG: &str = "projects/-w/a.jsonl";
 const CODEX_LOG: &str = "sessions/rollout-2026-01-05T10-00-00-a.jsonl";
 
 fn no_secret(world: &World) -> bool {
-    let states = world
-        .states
-        .values()
-        .map(|it| serde_json::to_string(it).unwrap());
+    let states = world.states.values().map(|it| serde_json::to_string(it).unwrap());
     let reports = world.reports.iter().map(|it| format!("{it:?}"));
     let events = world.events.iter().map(Event::to_json);
-    states
-        .chain(reports)
-        .chain(events)
-        .all(|text| !text.contains("CRET"))
+    states.chain(reports).chain(events).all(|text| !text.contains("CRET"))
 }
 
 proptest! {

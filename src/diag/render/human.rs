@@ -14,22 +14,14 @@ use crate::diag::{Finding, Severity, SourceFile, Span};
 #[must_use]
 pub fn headline(finding: &Finding, file: &SourceFile) -> String {
     let line = file.line(finding.primary.span.start);
-    format!(
-        "{}: {} line {line}: {}",
-        finding.severity(),
-        file.name(),
-        finding.headline
-    )
+    format!("{}: {} line {line}: {}", finding.severity(), file.name(), finding.headline)
 }
 
 /// All findings as text for a terminal, a blank line between two. Colours only if `color`.
 #[must_use]
 pub fn render(findings: &[Finding], file: &SourceFile, color: bool) -> String {
     let source = Source::from(file.text());
-    let drawn: Vec<_> = findings
-        .iter()
-        .map(|finding| one(finding, file, &source, color))
-        .collect();
+    let drawn: Vec<_> = findings.iter().map(|finding| one(finding, file, &source, color)).collect();
     drawn.join("\n")
 }
 
@@ -51,11 +43,7 @@ fn one(finding: &Finding, file: &SourceFile, source: &Source<&str>, color: bool)
 fn is_drawable(finding: &Finding, file: &SourceFile) -> bool {
     const LONGEST: usize = 500;
     let text = file.text();
-    let mut spans = finding
-        .secondary
-        .iter()
-        .map(|label| label.span)
-        .chain([finding.primary.span]);
+    let mut spans = finding.secondary.iter().map(|label| label.span).chain([finding.primary.span]);
     spans.all(|span| {
         let start = floor(text, span.start.min(text.len()));
         let (before, after) = text.split_at(start);
@@ -71,11 +59,8 @@ fn in_words(finding: &Finding, file: &SourceFile) -> String {
     let mut place = |label: &crate::diag::Label| {
         let at = file.position(label.span.start);
         let _ = write!(out, "  at {}:{}:{}", file.name(), at.line, at.column);
-        let _ = if label.text.is_empty() {
-            writeln!(out)
-        } else {
-            writeln!(out, ": {}", label.text)
-        };
+        let _ =
+            if label.text.is_empty() { writeln!(out) } else { writeln!(out, ": {}", label.text) };
     };
     place(&finding.primary);
     finding.secondary.iter().for_each(place);
@@ -120,10 +105,7 @@ fn drawing(finding: &Finding, file: &SourceFile, source: &Source<&str>, color: b
     let mut text = String::from_utf8_lossy(&out).into_owned();
     if !color {
         // ariadne pads its rows; nobody wants the spaces in a log.
-        text = text
-            .lines()
-            .map(|line| format!("{}\n", line.trim_end()))
-            .collect();
+        text = text.lines().map(|line| format!("{}\n", line.trim_end())).collect();
     }
     text
 }
@@ -132,10 +114,7 @@ fn drawing(finding: &Finding, file: &SourceFile, source: &Source<&str>, color: b
 fn place(span: Span, file: &SourceFile) -> Place<'_> {
     let text = file.text();
     let start = floor(text, span.start.min(text.len()));
-    let next = text
-        .get(start..)
-        .and_then(|rest| rest.chars().next())
-        .map_or(0, char::len_utf8);
+    let next = text.get(start..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
     let end = floor(text, span.end.min(text.len())).max(start + next);
     (file.name(), start..end)
 }

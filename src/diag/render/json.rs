@@ -14,14 +14,8 @@ fn one(finding: &Finding, file: &SourceFile) -> Value {
     let start = file.position(finding.primary.span.start);
     let end = file.position(finding.primary.span.end);
     let details = finding.details.iter().map(|line| line.trim());
-    let notes: Vec<_> = details
-        .chain(finding.notes.iter().map(String::as_str))
-        .collect();
-    let related: Vec<_> = finding
-        .secondary
-        .iter()
-        .map(|label| related(label, file))
-        .collect();
+    let notes: Vec<_> = details.chain(finding.notes.iter().map(String::as_str)).collect();
+    let related: Vec<_> = finding.secondary.iter().map(|label| related(label, file)).collect();
     json!({
         "code": finding.code.id(),
         "severity": finding.severity().as_str(),

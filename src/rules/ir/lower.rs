@@ -28,11 +28,7 @@ pub fn check(
     sink: &mut Sink,
 ) -> Option<Checked<RuleSet>> {
     let homes = homes(env, &written.homes);
-    let mut lowerer = Lowerer {
-        file,
-        sink,
-        at_home: Vec::new(),
-    };
+    let mut lowerer = Lowerer { file, sink, at_home: Vec::new() };
     let rules: Vec<_> = written
         .rules
         .iter()
@@ -50,13 +46,7 @@ pub fn check(
 fn homes(env: &Env, more: &[Text]) -> Vec<String> {
     let named = more.iter().map(|text| text.text.as_str());
     let mut homes: Vec<String> = Vec::new();
-    for home in env
-        .home
-        .as_deref()
-        .into_iter()
-        .chain(named)
-        .filter(|home| !home.is_empty())
-    {
+    for home in env.home.as_deref().into_iter().chain(named).filter(|home| !home.is_empty()) {
         let home: String = home.trim_end_matches('/').nfc().collect();
         if !homes.contains(&home) {
             homes.push(home);
@@ -85,27 +75,13 @@ impl Lowerer<'_> {
     fn rule(&mut self, node: &RuleNode, id: RuleId) -> Rule {
         let mut captured = Captured::default();
         let mut conditions = Vec::new();
-        for condition in node
-            .matching
-            .iter()
-            .flat_map(|matching| &matching.conditions)
-        {
+        for condition in node.matching.iter().flat_map(|matching| &matching.conditions) {
             conditions.extend(self.condition(condition, &mut captured));
         }
         self.repeated_tags(&node.tags);
-        let tags = node
-            .tags
-            .iter()
-            .map(|tag| self.template(tag, "tag", &captured))
-            .collect();
-        let project = node
-            .project
-            .as_ref()
-            .map(|text| self.template(text, "project", &captured));
-        let place = node
-            .matching
-            .as_ref()
-            .map_or(node.header, |matching| matching.key);
+        let tags = node.tags.iter().map(|tag| self.template(tag, "tag", &captured)).collect();
+        let project = node.project.as_ref().map(|text| self.template(text, "project", &captured));
+        let place = node.matching.as_ref().map_or(node.header, |matching| matching.key);
         let info = RuleInfo {
             id,
             name: node.name.as_ref().map(|name| name.text.clone()),
@@ -113,12 +89,7 @@ impl Lowerer<'_> {
             line: self.file.line(place.start),
             enabled: node.enabled,
         };
-        Rule {
-            info,
-            condition: Predicate::All(conditions),
-            tags,
-            project,
-        }
+        Rule { info, condition: Predicate::All(conditions), tags, project }
     }
 
     fn condition(&mut self, node: &ConditionNode, captured: &mut Captured) -> Option<Predicate> {
@@ -183,23 +154,13 @@ impl Lowerer<'_> {
                 return None;
             }
         };
-        let patterns: Vec<_> = texts
-            .iter()
-            .filter_map(|text| self.glob(text, captured))
-            .collect();
+        let patterns: Vec<_> = texts.iter().filter_map(|text| self.glob(text, captured)).collect();
         let each = patterns.iter().map(|pattern| -> BTreeSet<String> {
             pattern.captures().into_iter().map(str::to_owned).collect()
         });
         captured.sometimes.extend(each.clone().flatten());
-        captured
-            .always
-            .extend(each.reduce(|a, b| &a & &b).unwrap_or_default());
-        let atom = |pattern| {
-            Predicate::Atom(Atom {
-                field,
-                test: Test::Glob(pattern),
-            })
-        };
+        captured.always.extend(each.reduce(|a, b| &a & &b).unwrap_or_default());
+        let atom = |pattern| Predicate::Atom(Atom { field, test: Test::Glob(pattern) });
         Some(Predicate::Any(patterns.into_iter().map(atom).collect()))
     }
 
@@ -240,10 +201,7 @@ impl Lowerer<'_> {
                 None => self.unknown_weekday(text),
             }
         }
-        Some(Predicate::Atom(Atom {
-            field,
-            test: Test::Weekday(days),
-        }))
+        Some(Predicate::Atom(Atom { field, test: Test::Weekday(days) }))
     }
 
     fn unknown_weekday(&mut self, text: &Text) {
@@ -269,10 +227,7 @@ impl Lowerer<'_> {
         let (found, span) = match value {
             ValueNode::One(text) => match quantity::parse(&text.text, unit) {
                 Ok(within) => {
-                    return Some(Predicate::Atom(Atom {
-                        field,
-                        test: Test::Within(within),
-                    }));
+                    return Some(Predicate::Atom(Atom { field, test: Test::Within(within) }));
                 }
                 Err(error) => {
                     self.sink.push(quantity_error(field, text, &error, unit));
@@ -311,9 +266,8 @@ impl Lowerer<'_> {
         let quoted = quote(name);
         let finding = if captured.sometimes.contains(name) {
             let headline = format!("capture {quoted} in {what} is not made by every alternative");
-            Finding::new(Code::UnknownCapture, span, headline).help(format!(
-                "write <{name}> in every glob of the list and every {{…}} branch"
-            ))
+            Finding::new(Code::UnknownCapture, span, headline)
+                .help(format!("write <{name}> in every glob of the list and every {{…}} branch"))
         } else {
             let headline = format!("unknown capture {quoted} in {what}");
             let mut finding = Finding::new(Code::UnknownCapture, span, headline);
@@ -395,24 +349,17 @@ fn glob_error(pattern: &Text, error: &GlobError) -> Finding {
     };
     let (detail, label, help) = describe(&error.kind);
     let headline = format!("invalid glob pattern {}", quote(&pattern.text));
-    let finding = Finding::new(code, error.span, headline)
-        .detail(format!("  {detail}"))
-        .label(label);
-    if help.is_empty() {
-        finding
-    } else {
-        finding.help(help)
-    }
+    let finding =
+        Finding::new(code, error.span, headline).detail(format!("  {detail}")).label(label);
+    if help.is_empty() { finding } else { finding.help(help) }
 }
 
 /// The sentence under the headline, the words beside the place, and what to do.
 fn describe(kind: &GlobErrorKind) -> (String, String, String) {
     let (detail, label, help) = match kind {
-        GlobErrorKind::Empty => (
-            "Empty pattern".into(),
-            "nothing to match".into(),
-            "'*' matches every value".into(),
-        ),
+        GlobErrorKind::Empty => {
+            ("Empty pattern".into(), "nothing to match".into(), "'*' matches every value".into())
+        }
         GlobErrorKind::UnclosedClass => (
             "Unclosed bracket in pattern".into(),
             "no ']' closes this".into(),
@@ -424,20 +371,14 @@ fn describe(kind: &GlobErrorKind) -> (String, String, String) {
             "a '{' that means itself is written '[{]'".into(),
         ),
         GlobErrorKind::ReversedRange(from, to) => (
-            format!(
-                "Reversed range {} in pattern",
-                quote(&format!("{from}-{to}"))
-            ),
+            format!("Reversed range {} in pattern", quote(&format!("{from}-{to}"))),
             "the end comes before the start".into(),
             String::new(),
         ),
         GlobErrorKind::UnknownClass(name) => (
             format!("Unknown class name {} in pattern", quote(name)),
             "no such class".into(),
-            format!(
-                "the classes are {}",
-                CLASS_NAMES.map(|(name, _)| name).join(", ")
-            ),
+            format!("the classes are {}", CLASS_NAMES.map(|(name, _)| name).join(", ")),
         ),
         GlobErrorKind::ClassAsRangeEnd => (
             "Class name as the end of a range in pattern".into(),
@@ -465,12 +406,8 @@ fn describe(kind: &GlobErrorKind) -> (String, String, String) {
 
 fn quantity_error(field: Field, text: &Text, error: &QuantityError, unit: Unit) -> Finding {
     let info = field.info();
-    let headline = format!(
-        "invalid {} {} for field '{}'",
-        info.ty.name(),
-        quote(&text.text),
-        info.name
-    );
+    let headline =
+        format!("invalid {} {} for field '{}'", info.ty.name(), quote(&text.text), info.name);
     let help = match (error.kind, unit) {
         (QuantityErrorKind::NoOperator, _) => {
             format!("for example: {} = \">= {}\"", info.name, text.text.trim())
@@ -486,7 +423,5 @@ fn quantity_error(field: Field, text: &Text, error: &QuantityError, unit: Unit) 
         }
     };
     let span = text.place(error.start, error.end);
-    Finding::new(Code::QuantitySyntax, span, headline)
-        .label(error.kind.to_string())
-        .help(help)
+    Finding::new(Code::QuantitySyntax, span, headline).label(error.kind.to_string()).help(help)
 }

@@ -46,9 +46,7 @@ impl Pattern {
     /// The pattern of a syntax tree.
     #[must_use]
     pub fn lower(nodes: &[Node]) -> Self {
-        Self {
-            parts: sequence(nodes),
-        }
+        Self { parts: sequence(nodes) }
     }
 
     /// Whether it begins with `~`.
@@ -111,9 +109,7 @@ fn sequence(nodes: &[Node]) -> Vec<Part> {
             Kind::Star => parts.push(Part::Star),
             Kind::Class { negated, members } => parts.push(class(*negated, members)),
             Kind::Group(alternatives) => {
-                parts.push(Part::Group(
-                    alternatives.iter().map(|nodes| sequence(nodes)).collect(),
-                ));
+                parts.push(Part::Group(alternatives.iter().map(|nodes| sequence(nodes)).collect()));
             }
             Kind::Capture(name) => parts.push(Part::Capture(name.clone())),
         }

@@ -36,11 +36,7 @@ impl Text {
     #[must_use]
     pub fn new(text: &str, source: &str, span: Span) -> Self {
         let raw = source.get(span.start..span.end).unwrap_or_default();
-        Self {
-            text: text.to_owned(),
-            span,
-            map: map_string(raw, span.start, text),
-        }
+        Self { text: text.to_owned(), span, map: map_string(raw, span.start, text) }
     }
 
     /// The place of the bytes `start..end` of the text.
@@ -55,10 +51,7 @@ impl Text {
             Map::Pieces(pieces) => {
                 let first = pieces.partition_point(|(at, _)| *at < start);
                 let last = pieces.partition_point(|(at, _)| *at < end);
-                match (
-                    pieces.get(first),
-                    last.checked_sub(1).and_then(|i| pieces.get(i)),
-                ) {
+                match (pieces.get(first), last.checked_sub(1).and_then(|i| pieces.get(i))) {
                     (Some((_, first)), Some((_, last))) if last.end >= first.start => {
                         Span::new(first.start, last.end.max(first.end))
                     }
@@ -89,11 +82,7 @@ impl Text {
             }
             rest = tail;
         }
-        Self {
-            text,
-            span: self.span,
-            map: Map::Pieces(pieces),
-        }
+        Self { text, span: self.span, map: Map::Pieces(pieces) }
     }
 }
 
@@ -104,9 +93,7 @@ fn next_boundary(text: &str) -> usize {
         canonical_combining_class(c) == 0 && is_nfc_quick(iter::once(c)) == IsNormalized::Yes
     };
     let mut chars = text.char_indices().skip(1);
-    chars
-        .find(|(_, c)| stands_alone(*c))
-        .map_or(text.len(), |(at, _)| at)
+    chars.find(|(_, c)| stands_alone(*c)).map_or(text.len(), |(at, _)| at)
 }
 
 fn map_string(raw: &str, start: usize, text: &str) -> Map {
@@ -121,11 +108,7 @@ fn map_string(raw: &str, start: usize, text: &str) -> Map {
     if quote == 3 {
         // A newline right after the opening quotes does not count.
         let inner = raw.get(at..).unwrap_or_default();
-        at += if inner.starts_with("\r\n") {
-            2
-        } else {
-            usize::from(inner.starts_with('\n'))
-        };
+        at += if inner.starts_with("\r\n") { 2 } else { usize::from(inner.starts_with('\n')) };
     }
     if raw.get(at..).is_some_and(|inner| inner.starts_with(text)) && !(basic && text.contains('\\'))
     {
@@ -176,9 +159,7 @@ mod tests {
     fn text_of(source: &str) -> Text {
         let table = DeTable::parse(source).unwrap();
         let value = table.get_ref().get("v").unwrap();
-        let DeValue::String(text) = value.get_ref() else {
-            panic!("{value:?}")
-        };
+        let DeValue::String(text) = value.get_ref() else { panic!("{value:?}") };
         Text::new(text, source, value.span().into())
     }
 
@@ -191,12 +172,8 @@ mod tests {
 
     #[test]
     fn all_kinds_of_strings() {
-        for source in [
-            "v = 'üab['",
-            "v = \"üab[\"",
-            "v = '''\nüab['''",
-            "v = \"\"\"\r\nüab[\"\"\"",
-        ] {
+        for source in ["v = 'üab['", "v = \"üab[\"", "v = '''\nüab['''", "v = \"\"\"\r\nüab[\"\"\""]
+        {
             assert_eq!(written(source, &text_of(source), "ab["), "ab[", "{source}");
         }
         let source = r#"v = "\u00fc\t\\a\U0001F600\"[""#;

@@ -19,10 +19,7 @@ pub const MAX_NESTING: usize = 64;
 pub const MAX_LENGTH: usize = 8192;
 
 mod grammar {
-    #![allow(
-        missing_docs,
-        reason = "generated; the grammar file says what each rule is"
-    )]
+    #![allow(missing_docs, reason = "generated; the grammar file says what each rule is")]
 
     #[derive(pest_derive::Parser)]
     #[grammar = "../grammar/glob.pest"]
@@ -185,15 +182,8 @@ pub struct Broken {
 /// All mistakes of the pattern.
 pub fn parse(pattern: &Text) -> Result<Vec<Node>, Broken> {
     let pattern = pattern.nfc();
-    let whole = |kind| {
-        Err(Broken {
-            errors: vec![GlobError {
-                kind,
-                span: pattern.span,
-            }],
-            captures: None,
-        })
-    };
+    let whole =
+        |kind| Err(Broken { errors: vec![GlobError { kind, span: pattern.span }], captures: None });
     if pattern.text.is_empty() {
         return whole(GlobErrorKind::Empty);
     }
@@ -303,11 +293,7 @@ impl<'p> Builder<'p> {
             self.error(GlobErrorKind::TooDeep, span);
         }
         let outer = std::mem::take(&mut self.current);
-        self.open.push(OpenGroup {
-            span,
-            done: Vec::new(),
-            outer,
-        });
+        self.open.push(OpenGroup { span, done: Vec::new(), outer });
     }
 
     fn next_alternative(&mut self) {
@@ -317,12 +303,7 @@ impl<'p> Builder<'p> {
     }
 
     fn close_group(&mut self, close: Span) {
-        let Some(OpenGroup {
-            span,
-            mut done,
-            outer,
-        }) = self.open.pop()
-        else {
+        let Some(OpenGroup { span, mut done, outer }) = self.open.pop() else {
             return;
         };
         done.push(std::mem::replace(&mut self.current, outer));
@@ -373,10 +354,7 @@ impl<'p> Builder<'p> {
 
     fn finish(mut self) -> Result<Vec<Node>, Broken> {
         // An unclosed `[` swallows what follows, the `}` of an outer group included.
-        let swallowed = self
-            .errors
-            .iter()
-            .any(|e| e.kind == GlobErrorKind::UnclosedClass);
+        let swallowed = self.errors.iter().any(|e| e.kind == GlobErrorKind::UnclosedClass);
         if !swallowed && !self.too_deep {
             for group in &self.open {
                 let (kind, span) = (GlobErrorKind::UnclosedGroup, group.span);
@@ -388,10 +366,7 @@ impl<'p> Builder<'p> {
         }
         self.errors.sort_by_key(|error| error.span);
         let captures = (!swallowed).then_some(self.captures);
-        Err(Broken {
-            errors: self.errors,
-            captures,
-        })
+        Err(Broken { errors: self.errors, captures })
     }
 }
 
@@ -411,26 +386,17 @@ mod tests {
 
     fn errors(pattern: &str) -> Vec<(GlobErrorKind, usize, usize)> {
         let errors = parse(&text(pattern)).unwrap_err().errors;
-        errors
-            .into_iter()
-            .map(|e| (e.kind, e.span.start - 1, e.span.end - 1))
-            .collect()
+        errors.into_iter().map(|e| (e.kind, e.span.start - 1, e.span.end - 1)).collect()
     }
 
     #[test]
     fn every_mistake_has_its_place() {
         use GlobErrorKind::*;
         assert_eq!(errors("~/work/[invalid"), [(UnclosedClass, 7, 8)]);
-        assert_eq!(
-            errors("ü{a,[z-a]b"),
-            [(UnclosedGroup, 2, 3), (ReversedRange('z', 'a'), 6, 9)]
-        );
+        assert_eq!(errors("ü{a,[z-a]b"), [(UnclosedGroup, 2, 3), (ReversedRange('z', 'a'), 6, 9)]);
         assert_eq!(
             errors("[[:alfa:]]\\"),
-            [
-                (UnknownClass("alfa".into()), 1, 9),
-                (DanglingEscape, 10, 11)
-            ]
+            [(UnknownClass("alfa".into()), 1, 9), (DanglingEscape, 10, 11)]
         );
         assert_eq!(errors("[a-[:digit:]]"), [(ClassAsRangeEnd, 1, 12)]);
         assert_eq!(errors("[[::]a]"), [(UnknownClass(String::new()), 1, 5)]);
@@ -445,24 +411,17 @@ mod tests {
         let nested = |depth: usize| format!("{}{}", "{".repeat(depth), "}".repeat(depth));
         assert!(parse(&text(&nested(MAX_NESTING))).is_ok());
         let deep = errors(&nested(MAX_NESTING + 1));
-        assert_eq!(
-            deep,
-            [(GlobErrorKind::TooDeep, MAX_NESTING, MAX_NESTING + 1)]
-        );
+        assert_eq!(deep, [(GlobErrorKind::TooDeep, MAX_NESTING, MAX_NESTING + 1)]);
         assert_eq!(errors(&"{".repeat(MAX_LENGTH)).len(), 1);
         assert!(parse(&text(&"[".repeat(MAX_LENGTH))).is_err());
         assert!(parse(&text(&"ü".repeat(MAX_LENGTH))).is_ok());
-        let long = parse(&text(&"a".repeat(MAX_LENGTH + 1)))
-            .unwrap_err()
-            .errors;
+        let long = parse(&text(&"a".repeat(MAX_LENGTH + 1))).unwrap_err().errors;
         assert_eq!(long[0].kind, GlobErrorKind::TooLong);
     }
 
     #[test]
     fn what_begins_no_construct_is_literal() {
-        for pattern in [
-            "a}b", "a]b", "a,b", "<Name>", "<", "<a", "<>", "~user", "a~", "!x", "#x",
-        ] {
+        for pattern in ["a}b", "a]b", "a,b", "<Name>", "<", "<a", "<>", "~user", "a~", "!x", "#x"] {
             let nodes = parse(&text(pattern)).unwrap();
             let literal: String = nodes
                 .iter()
@@ -486,10 +445,7 @@ mod tests {
             other => panic!("{other:?}"),
         };
         let single = |c| Member::Range(c, c);
-        assert_eq!(
-            members("[a-c-e]"),
-            [Member::Range('a', 'c'), single('-'), single('e')]
-        );
+        assert_eq!(members("[a-c-e]"), [Member::Range('a', 'c'), single('-'), single('e')]);
         assert_eq!(members("[]-a]"), [Member::Range(']', 'a')]);
         assert_eq!(members("[!-a]"), [single('-'), single('a')]);
         assert_eq!(members("[a-]"), [single('a'), single('-')]);

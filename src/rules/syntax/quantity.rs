@@ -86,11 +86,7 @@ pub fn parse(text: &str, unit: Unit) -> Result<Intervals, QuantityError> {
     }
     let Some((from, to)) = trimmed.split_once("..") else {
         let kind = QuantityErrorKind::NoOperator;
-        return Err(QuantityError {
-            kind,
-            start: begin,
-            end: begin + trimmed.len(),
-        });
+        return Err(QuantityError { kind, start: begin, end: begin + trimmed.len() });
     };
     let start = value_at(text, from, begin, unit)?;
     let end = value_at(text, to, begin + from.len() + 2, unit)?;
@@ -135,11 +131,7 @@ fn value_at(text: &str, part: &str, at: usize, unit: Unit) -> Result<i64, Quanti
     read.ok_or_else(|| {
         let start = (at + part.len() - part.trim_start().len()).min(text.len());
         let kind = QuantityErrorKind::BadValue(unit);
-        QuantityError {
-            kind,
-            start,
-            end: start + value.len(),
-        }
+        QuantityError { kind, start, end: start + value.len() }
     })
 }
 
@@ -167,10 +159,7 @@ fn time_of_day(text: &str) -> Option<i64> {
     };
     let mut parts = text.split(':');
     let hours = number(parts.next()?)?;
-    let minutes = parts
-        .next()
-        .filter(|part| part.len() == 2)
-        .and_then(number)?;
+    let minutes = parts.next().filter(|part| part.len() == 2).and_then(number)?;
     let seconds = match parts.next() {
         Some(part) => Some(part).filter(|part| part.len() == 2).and_then(number)?,
         None => 0,
@@ -207,15 +196,9 @@ mod tests {
         let hour = 3600 * NANOS_PER_SECOND;
         let read = |text| ranges(text, Unit::TimeOfDay);
         assert_eq!(read("09:00..17:30"), [(9 * hour, 17 * hour + hour / 2 - 1)]);
-        assert_eq!(
-            read("22:00..06:00"),
-            [(i64::MIN, 6 * hour - 1), (22 * hour, i64::MAX)]
-        );
+        assert_eq!(read("22:00..06:00"), [(i64::MIN, 6 * hour - 1), (22 * hour, i64::MAX)]);
         assert_eq!(read("18:00..24:00"), [(18 * hour, i64::MAX)]);
-        assert_eq!(
-            read("> 9:00:01"),
-            [(9 * hour + NANOS_PER_SECOND + 1, i64::MAX)]
-        );
+        assert_eq!(read("> 9:00:01"), [(9 * hour + NANOS_PER_SECOND + 1, i64::MAX)]);
     }
 
     #[test]
@@ -230,10 +213,7 @@ mod tests {
         assert_eq!(fails(">= 15x", Unit::Duration), (bad, "15x".into()));
         assert_eq!(fails(">= 15m1h", Unit::Duration), (bad, "15m1h".into()));
         assert_eq!(fails("1h.. 9", Unit::Duration), (bad, "9".into()));
-        assert_eq!(
-            fails("2h..1h", Unit::Duration),
-            (EmptyRange, "2h..1h".into())
-        );
+        assert_eq!(fails("2h..1h", Unit::Duration), (EmptyRange, "2h..1h".into()));
         assert_eq!(fails(">= 99999999999999999h", Unit::Duration).0, bad);
         let bad = BadValue(Unit::TimeOfDay);
         assert_eq!(fails("9..10:00", Unit::TimeOfDay), (bad, "9".into()));

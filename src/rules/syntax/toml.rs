@@ -20,12 +20,7 @@ const RULE_KEYS: [&str; 6] = ["name", "match", "when", "tags", "project", "enabl
 /// Reads the rules of a file. Mistakes go to `sink`; what can be read is returned.
 pub fn parse(file: &SourceFile, sink: &mut Sink) -> RuleFile {
     let (document, errors) = DeTable::parse_recoverable(file.text());
-    let mut reader = Reader {
-        file,
-        sink,
-        broken: Vec::new(),
-        rules: RuleFile::default(),
-    };
+    let mut reader = Reader { file, sink, broken: Vec::new(), rules: RuleFile::default() };
     reader.syntax_errors(&errors);
     for (key, span, value) in entries(document.get_ref()) {
         if key == "rules" {
@@ -71,16 +66,10 @@ impl Reader<'_> {
             .collect();
         places.sort();
         for line in places.chunk_by(|(a, ..), (b, ..)| a == b) {
-            let stray = line
-                .iter()
-                .find_map(|(_, span, text)| self.stray_equals(*span, text));
+            let stray = line.iter().find_map(|(_, span, text)| self.stray_equals(*span, text));
             let first = line.first().map(|(_, span, text)| (*span, *text));
             let stray = stray.map(|span| (span, "unexpected character '=' in bare key"));
-            self.sink.extend(
-                stray
-                    .or(first)
-                    .map(|(span, message)| syntax_error(span, message)),
-            );
+            self.sink.extend(stray.or(first).map(|(span, message)| syntax_error(span, message)));
         }
         self.broken = places.into_iter().map(|(line, ..)| line).collect();
     }
@@ -187,10 +176,7 @@ impl Reader<'_> {
         };
         let starts: Vec<_> = list.iter().map(|value| value.span().start).collect();
         for (index, value) in list.iter().enumerate() {
-            let end = starts
-                .get(index + 1)
-                .copied()
-                .unwrap_or(self.file.text().len());
+            let end = starts.get(index + 1).copied().unwrap_or(self.file.text().len());
             // The next header's own line belongs to the next rule.
             let end = end.saturating_sub(1).max(value.span().start);
             match value.get_ref() {
@@ -247,10 +233,7 @@ impl Reader<'_> {
                 if table.is_empty() && self.broken.is_empty() {
                     self.empty_match(span_of(value));
                 }
-                rule.matching = Some(MatchNode {
-                    key: span,
-                    conditions,
-                });
+                rule.matching = Some(MatchNode { key: span, conditions });
             }
             ("match", _) => self.wrong_type(value, "'match'", "a table of conditions"),
             _ => self.when(span),
@@ -325,11 +308,7 @@ impl Reader<'_> {
                     None => ValueNode::Other(type_name(other), span_of(value)),
                 },
             };
-            conditions.push(ConditionNode {
-                field: field.to_owned(),
-                field_span,
-                value,
-            });
+            conditions.push(ConditionNode { field: field.to_owned(), field_span, value });
         }
         conditions
     }

@@ -136,24 +136,10 @@ impl Table {
     /// Bytes that the table occupies, itself included.
     #[must_use]
     pub fn memory_usage(&self) -> usize {
-        let texts: usize = self
-            .texts
-            .iter()
-            .map(|(_, table)| table.memory_usage())
-            .sum();
-        let numbers: usize = self
-            .numbers
-            .iter()
-            .map(|(_, table)| table.memory_usage())
-            .sum();
-        let lists = self
-            .weekdays
-            .iter()
-            .map(|atoms| size_of_val(atoms.as_slice()));
-        let parents = self
-            .parents
-            .iter()
-            .map(|opens| size_of_val(opens.as_slice()));
+        let texts: usize = self.texts.iter().map(|(_, table)| table.memory_usage()).sum();
+        let numbers: usize = self.numbers.iter().map(|(_, table)| table.memory_usage()).sum();
+        let lists = self.weekdays.iter().map(|atoms| size_of_val(atoms.as_slice()));
+        let parents = self.parents.iter().map(|opens| size_of_val(opens.as_slice()));
         size_of::<Self>()
             + texts
             + numbers
@@ -186,9 +172,7 @@ impl<'r> Builder<'r> {
         match predicate {
             // A gate around a single child would only pass it on.
             Predicate::All(children) | Predicate::Any(children) if children.len() == 1 => {
-                children
-                    .iter()
-                    .for_each(|child| self.predicate(child, opens));
+                children.iter().for_each(|child| self.predicate(child, opens));
             }
             Predicate::All(children) => self.gate(children, number(children.len()), opens),
             Predicate::Any(children) => self.gate(children, 1, opens),
@@ -204,9 +188,7 @@ impl<'r> Builder<'r> {
     fn gate(&mut self, children: &'r [Predicate], needed: u32, opens: Opens) {
         let id = GateId(number(self.gates.len()));
         self.gates.push(Gate { needed, opens });
-        children
-            .iter()
-            .for_each(|child| self.predicate(child, Opens::Gate(id)));
+        children.iter().for_each(|child| self.predicate(child, Opens::Gate(id)));
     }
 
     fn atom(&mut self, atom: &'r Atom) -> AtomId {
@@ -242,13 +224,7 @@ impl<'r> Builder<'r> {
             }
         }
         let Self { parents, gates, .. } = self;
-        Table {
-            texts,
-            numbers,
-            weekdays,
-            parents,
-            gates,
-        }
+        Table { texts, numbers, weekdays, parents, gates }
     }
 }
 

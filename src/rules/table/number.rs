@@ -27,9 +27,6 @@ impl NumberTable {
     pub fn passed(&self, value: i64) -> impl Iterator<Item = AtomId> {
         let begun = self.ranges.partition_point(|((from, _), _)| *from <= value);
         let begun = self.ranges.get(..begun).unwrap_or_default();
-        begun
-            .iter()
-            .filter(move |((_, to), _)| value <= *to)
-            .map(|(_, atom)| *atom)
+        begun.iter().filter(move |((_, to), _)| value <= *to).map(|(_, atom)| *atom)
     }
 }

@@ -25,10 +25,7 @@ impl Affixes {
         let mut by_length: BTreeMap<_, HashMap<_, Vec<_>>> = BTreeMap::new();
         for (affix, atom) in affixes {
             let same_length = by_length.entry(affix.len()).or_default();
-            same_length
-                .entry(affix.into_bytes().into())
-                .or_default()
-                .push(atom);
+            same_length.entry(affix.into_bytes().into()).or_default().push(atom);
         }
         Self { end, by_length }
     }
@@ -43,10 +40,7 @@ impl Affixes {
                     .map(|(affix, atoms)| affix.len() + size_of_val(atoms.as_slice()))
                     .sum::<usize>()
         };
-        self.by_length
-            .values()
-            .map(|affixes| size_of_val(affixes) + same_length(affixes))
-            .sum()
+        self.by_length.values().map(|affixes| size_of_val(affixes) + same_length(affixes)).sum()
     }
 
     pub(super) fn search(&self, value: &str, pass: &mut dyn FnMut(AtomId)) {

@@ -38,33 +38,24 @@ impl General {
     pub(super) fn new(patterns: Vec<(Pattern, AtomId)>) -> Self {
         let (patterns, atoms): (Vec<_>, Vec<_>) = patterns.into_iter().unzip();
         if patterns.is_empty() {
-            return Self {
-                automaton: None,
-                atoms,
-            };
+            return Self { automaton: None, atoms };
         }
         let automaton = build(&patterns);
         debug_assert!(automaton.is_some(), "patterns are limited in length");
-        Self {
-            automaton: automaton.map(Box::new),
-            atoms,
-        }
+        Self { automaton: automaton.map(Box::new), atoms }
     }
 
     /// Bytes on the heap; states made by searches are in their caches and not counted.
     pub(super) fn memory_usage(&self) -> usize {
-        let automaton = self.automaton.as_ref().map_or(0, |dfa| {
-            size_of::<DFA>() + dfa.memory_usage() + dfa.get_nfa().memory_usage()
-        });
+        let automaton = self
+            .automaton
+            .as_ref()
+            .map_or(0, |dfa| size_of::<DFA>() + dfa.memory_usage() + dfa.get_nfa().memory_usage());
         automaton + size_of_val(self.atoms.as_slice())
     }
 
     pub(super) fn cache(&self) -> GeneralCache {
-        GeneralCache(
-            self.automaton
-                .as_ref()
-                .map(|dfa| Box::new(dfa.create_cache())),
-        )
+        GeneralCache(self.automaton.as_ref().map(|dfa| Box::new(dfa.create_cache())))
     }
 
     pub(super) fn search(
@@ -106,13 +97,8 @@ impl General {
 
 fn build(patterns: &[Pattern]) -> Option<DFA> {
     let patterns: Vec<_> = patterns.iter().map(|pattern| hir(&pattern.parts)).collect();
-    let config = thompson::Config::new()
-        .utf8(false)
-        .which_captures(WhichCaptures::None);
-    let nfa = thompson::Compiler::new()
-        .configure(config)
-        .build_many_from_hir(&patterns)
-        .ok()?;
+    let config = thompson::Config::new().utf8(false).which_captures(WhichCaptures::None);
+    let nfa = thompson::Compiler::new().configure(config).build_many_from_hir(&patterns).ok()?;
     dfa(nfa)
 }
 
@@ -169,19 +155,13 @@ fn one(part: &Part, captures: &mut u32) -> Hir {
             *captures += 1;
             let index = *captures;
             let sub = Box::new(repeat(characters([('/', '/')], true), 1, true));
-            Hir::capture(Capture {
-                index,
-                name: None,
-                sub,
-            })
+            Hir::capture(Capture { index, name: None, sub })
         }
     }
 }
 
 fn characters(ranges: impl IntoIterator<Item = (char, char)>, negated: bool) -> Hir {
-    let ranges = ranges
-        .into_iter()
-        .map(|(from, to)| hir::ClassUnicodeRange::new(from, to));
+    let ranges = ranges.into_iter().map(|(from, to)| hir::ClassUnicodeRange::new(from, to));
     let mut class = ClassUnicode::new(ranges);
     if negated {
         class.negate();
@@ -190,10 +170,5 @@ fn characters(ranges: impl IntoIterator<Item = (char, char)>, negated: bool) -> 
 }
 
 fn repeat(sub: Hir, min: u32, greedy: bool) -> Hir {
-    Hir::repetition(Repetition {
-        min,
-        max: None,
-        greedy,
-        sub: Box::new(sub),
-    })
+    Hir::repetition(Repetition { min, max: None, greedy, sub: Box::new(sub) })
 }

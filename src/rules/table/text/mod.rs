@@ -115,9 +115,7 @@ impl TextTable {
     /// A fresh cache for this table.
     #[must_use]
     pub fn cache(&self) -> TextCache {
-        TextCache {
-            general: self.general.cache(),
-        }
+        TextCache { general: self.general.cache() }
     }
 
     /// Calls `pass` with every test that `value`, a text in NFC, passes; with some more than once.
