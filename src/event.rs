@@ -150,7 +150,7 @@ pub struct Place {
     pub worktree: Option<String>,
     /// Branch that was checked out.
     pub git_branch: Option<String>,
-    /// The machine it happened on, where not this one.
+    /// The machine it happened on, by its name.
     pub machine_id: Option<String>,
 }
 

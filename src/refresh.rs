@@ -17,7 +17,7 @@ use crate::collect::agents::{self, Context, FileState, LogFile, ReadReport, Seen
 use crate::collect::git::PlaceCache;
 use crate::collect::spool::{BadLine, Drain, SpoolError};
 use crate::config::Settings;
-use crate::event::Place;
+use crate::event::{Event, Place};
 use crate::period::Zone;
 use crate::pipeline::{self, Inferred};
 use crate::rules::Rules;
@@ -100,6 +100,8 @@ pub struct Logs {
     pub claude: Vec<PathBuf>,
     /// Codex's directories.
     pub codex: Vec<PathBuf>,
+    /// The name of this machine, for the events.
+    pub machine: String,
     /// The present.
     pub now: Timestamp,
     /// A pause of more than this ends a session.
@@ -178,8 +180,9 @@ pub fn read_logs(
             };
             let mut seen = Known { conn: &tx, session: texts.id(&file.session_id)?, failed: None };
             let mut failed = None;
-            let mut sink = |event| {
+            let mut sink = |mut event: Event| {
                 in_transaction += 1;
+                event.place.machine_id = Some(logs.machine.clone());
                 if failed.is_none() {
                     failed = inserter.insert(&event).err();
                 }

@@ -193,6 +193,7 @@ impl App {
         Logs {
             claude: agents::claude_roots(self.env.text("CLAUDE_CONFIG_DIR"), &home),
             codex: vec![agents::codex_root(self.env.text("CODEX_HOME"), &home)],
+            machine: self.env.machine.clone(),
             now: self.env.now,
             agent_timeout: settings.agent_timeout,
         }

@@ -18,6 +18,8 @@ pub(super) struct Env {
     variables: HashMap<OsString, OsString>,
     /// The present.
     pub(super) now: Timestamp,
+    /// This machine's name: `TT_MACHINE`, else its host name.
+    pub(super) machine: String,
     /// Local time.
     pub(super) zone: Zone,
     /// What is odd about the environment, to be told once.
@@ -45,7 +47,10 @@ impl Env {
             }
             now
         });
+        let host = || gethostname::gethostname().to_string_lossy().into_owned();
+        let machine = text("TT_MACHINE").filter(|name| !name.is_empty()).map(str::to_owned);
         Self {
+            machine: machine.unwrap_or_else(host),
             now: set.flatten().unwrap_or(Timestamp::from_millis(clock.millis())),
             zone,
             warnings,
@@ -66,6 +71,7 @@ impl Env {
         let logs = ["CLAUDE_CONFIG_DIR", "CODEX_HOME"].map(|name| (name.into(), folder.into()));
         Self {
             variables: kept.chain([("HOME".into(), "/home/sami".into())]).chain(logs).collect(),
+            machine: "laptop".to_owned(),
             now: Timestamp::parse("2025-01-29T18:00:00Z").unwrap_or(real.now),
             zone: Zone::UTC,
             warnings: Vec::new(),

@@ -1,12 +1,13 @@
 //! `tt status`: what is known, and what is waiting. It looks and changes nothing.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use serde_json::json;
 
 use super::app::{App, RulesState};
 use super::error::{Failure, Outcome};
-use super::table::Table;
+use super::table::{Table, harmless};
 use super::{count, write_json};
 use crate::collect::agents::{self, FileState};
 use crate::collect::spool;
@@ -43,6 +44,7 @@ pub(super) fn run(app: &App, json: bool, out: &mut dyn Write) -> Outcome {
             .map(|it| {
                 json!({
                     "source": it.source,
+                    "machine": it.machine,
                     "newest": it.newest,
                     "events": it.events,
                     "stale": it.newest.plus(STALE) < now,
@@ -81,12 +83,19 @@ pub(super) fn run(app: &App, json: bool, out: &mut dyn Write) -> Outcome {
     let logs = count(found.files.len() as u64, "file");
     writeln!(out, "Agents    {logs}, {unread} with something new")?;
     if !sources.is_empty() {
-        let columns = [("SOURCE", false), ("NEWEST EVENT", false), ("AGE", true), ("EVENTS", true)];
+        let columns = [
+            ("SOURCE", false),
+            ("MACHINE", false),
+            ("NEWEST EVENT", false),
+            ("AGE", true),
+            ("EVENTS", true),
+        ];
         let mut table = Table::new(&columns, 0);
         for it in &sources {
             let age = now.millis() - it.newest.millis();
             table.row(vec![
                 it.source.clone(),
+                it.machine.clone().unwrap_or_default(),
                 app.env.zone.local(it.newest).format("%Y-%m-%d %H:%M:%S").to_string(),
                 age_of(age),
                 it.events.to_string(),
@@ -97,6 +106,13 @@ pub(super) fn run(app: &App, json: bool, out: &mut dyn Write) -> Outcome {
     for (path, why) in &found.unreadable {
         super::say(&format!("Warning: cannot read {}: {why}", app.env.shown(path)));
     }
+    for (machine, age) in stale_syncs(&sources, &app.env.machine, now) {
+        super::say(&format!(
+            "Warning: the newest event from {} is {} old; sync it again?",
+            harmless(machine),
+            age_of(age)
+        ));
+    }
     if future {
         super::say("Warning: some events are dated in the future: was a clock wrong?");
     }
@@ -104,6 +120,24 @@ pub(super) fn run(app: &App, json: bool, out: &mut dyn Write) -> Outcome {
         super::say(&risk_warning(app, risk.files, risk.first));
     }
     Ok(())
+}
+
+/// Other machines whose newest event of any source is stale, and how old it is.
+fn stale_syncs<'s>(
+    sources: &'s [events::SourceStatus],
+    here: &str,
+    now: Timestamp,
+) -> Vec<(&'s str, Millis)> {
+    let mut newest: BTreeMap<&str, Timestamp> = BTreeMap::new();
+    for it in sources {
+        if let Some(machine) = it.machine.as_deref().filter(|machine| *machine != here) {
+            let at = newest.entry(machine).or_insert(it.newest);
+            *at = (*at).max(it.newest);
+        }
+    }
+    let age = |at: Timestamp| now.millis() - at.millis();
+    let stale = newest.into_iter().map(|(machine, at)| (machine, age(at)));
+    stale.filter(|(_, age)| *age > STALE).collect()
 }
 
 /// How far each agent log was read.

@@ -385,32 +385,39 @@ fn hash_range(prefix: &str) -> Option<([u8; 16], [u8; 16])> {
     Some((bound('0')?, bound('f')?))
 }
 
-/// Newest event of one source.
+/// Newest event of one source on one machine.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SourceStatus {
     /// The source.
     pub source: String,
+    /// The machine, where the events name one.
+    pub machine: Option<String>,
     /// Its newest event.
     pub newest: Timestamp,
     /// How many events it gave.
     pub events: i64,
 }
 
-/// The newest event and the number of events of each source.
+/// The newest event and the number of events of each source on each machine.
 ///
 /// # Errors
 /// Those of SQLite. O(events).
 pub fn sources(conn: &Connection) -> Result<Vec<SourceStatus>> {
     Ok(conn
         .prepare(
-            "SELECT text, max(at), count(*) FROM events JOIN texts ON texts.id = source
-             GROUP BY source ORDER BY text",
+            "SELECT s.text, m.text, max(newest), sum(events) FROM
+                 (SELECT source, place, max(at) AS newest, count(*) AS events FROM events
+                  GROUP BY source, place)
+             JOIN texts s ON s.id = source
+             LEFT JOIN places ON places.id = place LEFT JOIN texts m ON m.id = machine_id
+             GROUP BY s.text, m.text ORDER BY s.text, m.text",
         )?
         .query_map([], |row| {
             Ok(SourceStatus {
                 source: row.get(0)?,
-                newest: Timestamp::from_nanos(row.get(1)?),
-                events: row.get(2)?,
+                machine: row.get(1)?,
+                newest: Timestamp::from_nanos(row.get(2)?),
+                events: row.get(3)?,
             })
         })?
         .collect::<rusqlite::Result<_>>()?)
