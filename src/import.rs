@@ -6,7 +6,8 @@
 //! events have ids.
 
 use std::io::{self, BufRead};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
 
 use crate::collect::git::PlaceCache;
 use crate::event::{Event, Place, Record};
@@ -24,6 +25,8 @@ const COMMIT_EVERY: usize = 25_000;
 const BATCH_LINES: usize = 500;
 const BATCH_BYTES: usize = 1 << 20;
 const BATCHES_WAITING: usize = 4;
+/// A transaction waits for input no longer than this: others may want to write.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// What an import did. `lines` = `added` + `known` + `bad` + `blank`.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -146,16 +149,16 @@ fn store_all(
     done: &mut Imported,
     progress: &mut impl FnMut(u64),
 ) -> Result<(), ImportError> {
-    let mut more = true;
-    while more {
+    while let Ok(first) = batches.recv() {
+        let mut next = Some(first);
         let tx = store.write()?;
         let mut inserter = Inserter::new(&tx)?;
         let mut places = PlaceCache::new(|cwd| agents::last_place(&tx, cwd).ok().flatten());
         let mut in_transaction = 0;
         while in_transaction < COMMIT_EVERY {
-            let Ok(batch) = batches.recv() else {
-                more = false;
-                break;
+            let batch = match next.take().map_or_else(|| batches.recv_timeout(PATIENCE), Ok) {
+                Ok(batch) => batch,
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
             };
             in_transaction += batch.events.len();
             done.take(&batch);

@@ -58,10 +58,12 @@ impl Timestamp {
         Self(self.0.saturating_add(by.saturating_mul(NANOS_PER_MILLI)))
     }
 
-    /// The instant of a chrono date, or `None` outside the years 1678 to 2261.
+    /// The instant of a chrono date, or `None` outside the years 1678 to 2261. The very first and
+    /// last that can be represented are none either: they bound all of time.
     #[must_use]
     pub fn from_datetime<Tz: chrono::TimeZone>(at: &DateTime<Tz>) -> Option<Self> {
-        at.timestamp_nanos_opt().map(Self)
+        let at = Self(at.timestamp_nanos_opt()?);
+        (Self::MIN < at && at < Self::MAX).then_some(at)
     }
 
     /// This instant as a chrono date.
@@ -99,7 +101,7 @@ impl Timestamp {
                     .find_map(|form| {
                         NaiveDateTime::parse_from_str(unzoned.unwrap_or(text), form).ok()
                     })
-                    .and_then(|at| at.and_utc().timestamp_nanos_opt().map(Self))
+                    .and_then(|at| Self::from_datetime(&at.and_utc()))
             })
     }
 }

@@ -9,6 +9,7 @@ use rusqlite::Connection;
 
 use super::env::Env;
 use super::error::Failure;
+use super::table::harmless;
 use super::{count, say};
 use crate::collect::{agents, spool};
 use crate::config::Settings;
@@ -295,16 +296,20 @@ impl App {
         }
         match found.len() {
             0 => Err(Failure::Failed(format!(
-                "no stream is called '{text}'\n  See 'tt streams' for ids and names."
+                "no stream is called '{}'\n  See 'tt streams' for ids and names.",
+                harmless(text)
             ))),
             1 => found.pop().ok_or(Failure::Found),
             _ => {
-                let mut text =
-                    format!("'{text}' may be any of {}:", count(found.len() as u64, "stream"));
+                let mut text = format!(
+                    "'{}' may be any of {}:",
+                    harmless(text),
+                    count(found.len() as u64, "stream")
+                );
                 for row in found.iter().take(10) {
                     let id = short_id(conn, &row.id)?;
                     let began = self.env.zone.local(row.first).format("%b %-d %H:%M");
-                    text.push_str(&format!("\n  {id}  {began}  {}", row.name));
+                    text.push_str(&format!("\n  {id}  {began}  {}", harmless(&row.name)));
                 }
                 if found.len() > 10 {
                     text.push_str("\n  …");

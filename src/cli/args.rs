@@ -2,8 +2,15 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+
+/// A path, of which none is an empty one: variables are often set to nothing, and tmux does not
+/// always know a pane's directory.
+fn maybe_empty() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
+}
 
 /// Where did my attention go, what did the agents do meanwhile, and what of it is billed to whom?
 ///
@@ -24,10 +31,24 @@ use clap_complete::Shell;
 )]
 pub(super) struct Cli {
     /// Config file instead of ~/.config/tt/config.toml
-    #[arg(long, global = true, env = "TT_CONFIG", value_name = "FILE", help_heading = "Global")]
+    #[arg(
+        long,
+        global = true,
+        env = "TT_CONFIG",
+        value_parser = maybe_empty(),
+        value_name = "FILE",
+        help_heading = "Global"
+    )]
     pub(super) config: Option<PathBuf>,
     /// Database file instead of ~/.local/share/tt/tt.db
-    #[arg(long, global = true, env = "TT_DB", value_name = "FILE", help_heading = "Global")]
+    #[arg(
+        long,
+        global = true,
+        env = "TT_DB",
+        value_parser = maybe_empty(),
+        value_name = "FILE",
+        help_heading = "Global"
+    )]
     pub(super) db: Option<PathBuf>,
     /// What to do
     #[command(subcommand)]
@@ -257,8 +278,8 @@ pub(super) enum IngestCommand {
         #[arg(long)]
         pane: String,
         /// Its working directory
-        #[arg(long, default_value = "")]
-        cwd: String,
+        #[arg(long, default_value = "", value_parser = maybe_empty())]
+        cwd: PathBuf,
         /// Its tmux session
         #[arg(long, default_value = "")]
         session: String,

@@ -26,7 +26,11 @@ pub(super) fn run(app: &App, out: &mut dyn Write) -> Outcome {
     prompt(out, "cat ~/.config/tt/config.toml")?;
     write!(out, "{CONFIG}")?;
     prompt(out, "tt import events.jsonl")?;
-    super::import::run(&demo, &ImportArgs { files: vec![events] }, out)?;
+    let mut said = Vec::new();
+    super::import::run(&demo, &ImportArgs { files: vec![events] }, &mut said)?;
+    // The throwaway folder is called differently each time.
+    let here = format!("{}/", folder.path().display());
+    write!(out, "{}", String::from_utf8_lossy(&said).replace(&here, ""))?;
     prompt(out, "tt rules check")?;
     let check = CheckArgs { files: Vec::new(), stream: None, dry_run: false, format: Format::Text };
     super::rules::run(&demo, super::args::RulesCommand::Check(check), out)?;

@@ -7,10 +7,13 @@ use super::app::App;
 use super::args::ImportArgs;
 use super::count;
 use super::error::{Failure, Outcome};
-use crate::import::{Imported, import};
+use super::table::harmless;
+use crate::import::{ImportError, Imported, import};
 use crate::store::Store;
 
 const BUFFER: usize = 256 * 1024;
+/// In characters.
+const LONGEST_EXCERPT: usize = 200;
 
 pub(super) fn run(app: &App, args: &ImportArgs, out: &mut dyn Write) -> Outcome {
     let mut store = app.open()?;
@@ -50,9 +53,17 @@ fn one(
     let bar = app.progress(&format!("Importing {name}"), "lines");
     let done = import(store, input, |lines| bar.set_position(lines));
     bar.finish_and_clear();
+    if let Err(ImportError::Read { line, source }) = &done {
+        super::say(&format!(
+            "Error: cannot read {name} after line {line}: {source}\n  \
+             What was read is imported; import it again for the rest."
+        ));
+        // As a bad line, it fails the command and keeps no other file out.
+        return Ok(1);
+    }
     let Imported { added, known, bad, first_bad, .. } = done?;
     for (line, why) in &first_bad {
-        super::say(&format!("{name} line {line}: {why}"));
+        super::say(&format!("{name} line {line}: {}", excerpt(why)));
     }
     if bad > first_bad.len() as u64 {
         super::say(&format!("… and {}", count(bad - first_bad.len() as u64, "more bad line")));
@@ -66,4 +77,11 @@ fn one(
     }
     writeln!(out, "{text}")?;
     Ok(bad)
+}
+
+/// What was wrong with a line, of which it may quote much, and anything.
+fn excerpt(why: &str) -> String {
+    let cut: String = why.chars().take(LONGEST_EXCERPT).collect();
+    let more = if cut.len() < why.len() { "…" } else { "" };
+    format!("{}{more}", harmless(&cut))
 }

@@ -1,7 +1,9 @@
 //! `tt ingest`: taking events. All but `agents` append to the spool and return at once: they run
 //! on every pane switch, and never touch the database.
 
+use std::ffi::OsStr;
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
@@ -70,9 +72,10 @@ fn here() -> Result<PathBuf, Failure> {
 }
 
 /// Where `cwd` is; tmux appends ` (deleted)` to the path of a directory that is gone.
-fn place(cwd: &str) -> Place {
-    let cwd = cwd.strip_suffix(" (deleted)").unwrap_or(cwd);
-    if cwd.is_empty() { Place::default() } else { git::place_of(Path::new(cwd)) }
+fn place(cwd: &Path) -> Place {
+    let cwd = cwd.as_os_str().as_bytes();
+    let cwd = cwd.strip_suffix(b" (deleted)").unwrap_or(cwd);
+    if cwd.is_empty() { Place::default() } else { git::place_of(Path::new(OsStr::from_bytes(cwd))) }
 }
 
 /// The pairs that have a value.

@@ -68,9 +68,16 @@ fn tmux_conf(app: &App) -> PathBuf {
     if !classic.exists() && modern.exists() { modern } else { classic }
 }
 
+/// Where a link at `path` leads.
+fn beside(path: &Path, link: &Path) -> PathBuf {
+    path.parent().unwrap_or(Path::new(".")).join(link)
+}
+
 /// Replaces a file's text as a whole or not at all. A link, as dotfile managers make them, stays.
 fn replace(path: &Path, text: &str) -> std::io::Result<()> {
-    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let target = std::fs::canonicalize(path)
+        .or_else(|_| std::fs::read_link(path).map(|link| beside(path, &link)))
+        .unwrap_or_else(|_| path.to_owned());
     let folder = target.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(text.as_bytes())?;

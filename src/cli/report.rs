@@ -51,7 +51,7 @@ pub(super) fn run(app: &App, args: &ReportArgs, out: &mut dyn Write) -> Outcome 
         line.short_id = short_id(&tx, &line.id)?;
     }
     if args.json {
-        writeln!(out, "{}", json::render(&report)?)?;
+        write!(out, "{}", json::render(&report)?)?;
     } else {
         let colour = app.env.colour(app.env.out_is_terminal);
         write!(out, "{}", text::render(&report, Look { width: app.env.width(), colour }))?;

@@ -10,7 +10,7 @@ use super::args::{RangeArgs, StreamsArgs};
 use super::error::{Failure, Outcome};
 use super::table::Table;
 use super::{count, write_json};
-use crate::period::Period;
+use crate::period::{self, Period};
 use crate::store::derived::{self, StreamRow};
 use crate::store::tags;
 use crate::store::texts::{TextId, Texts};
@@ -29,12 +29,12 @@ pub(super) fn range(app: &App, args: &RangeArgs) -> Result<Interval, Failure> {
     if since.is_none() && until.is_none() {
         return Ok(Interval::ALWAYS);
     }
-    let mut range = Period::range(since, until, app.env.zone, app.env.now)?.interval;
-    if until.is_none() {
+    if let (Some(since), None) = (since, until) {
         // Nothing was said of an end, so what a wrong clock dated ahead is shown too.
-        range.end = Interval::ALWAYS.end;
+        let start = period::parse(since, app.env.zone, app.env.now)?;
+        return Ok(Interval::new(start, Interval::ALWAYS.end));
     }
-    Ok(range)
+    Ok(Period::range(since, until, app.env.zone, app.env.now)?.interval)
 }
 
 pub(super) fn run(app: &App, args: &StreamsArgs, out: &mut dyn Write) -> Outcome {

@@ -407,15 +407,21 @@ pub fn remove_stream(conn: &Connection, num: StreamNum) -> Result<()> {
     Ok(())
 }
 
-/// The id into which the stream `id` was joined, if it was.
+/// The id into which the only stream whose id began with `prefix` was joined, if it was.
 ///
 /// # Errors
 /// Those of SQLite.
-pub fn joined_into(conn: &Connection, id: &str) -> Result<Option<String>> {
-    Ok(conn
-        .prepare_cached("SELECT into_id FROM joined_streams WHERE id = ?1")?
-        .query_row([id], |row| row.get(0))
-        .optional()?)
+pub fn joined_into(conn: &Connection, prefix: &str) -> Result<Option<String>> {
+    if prefix.is_empty() || !prefix.chars().all(|c| c.is_ascii_hexdigit()) {
+        return Ok(None);
+    }
+    let mut found: Vec<String> = conn
+        .prepare_cached(
+            "SELECT DISTINCT into_id FROM joined_streams WHERE id >= ?1 AND id < ?1 || 'g' LIMIT 2",
+        )?
+        .query_map([prefix.to_ascii_lowercase()], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(found.pop().filter(|_| found.is_empty()))
 }
 
 /// The number of the stream that was made last, 0 if there is none.
@@ -729,14 +735,17 @@ pub fn title(conn: &Connection, session: TextId) -> Result<Option<String>> {
 /// # Errors
 /// Those of SQLite.
 pub fn streams_called(conn: &Connection, text: &str) -> Result<Vec<StreamRow>> {
-    let mut by_id = Vec::new();
+    let mut found = Vec::new();
     if !text.is_empty() && text.chars().all(|c| c.is_ascii_hexdigit()) {
-        by_id = streams_where(conn, "id >= ?1 AND id < ?1 || 'g'", [text.to_ascii_lowercase()])?;
+        found = streams_where(conn, "id >= ?1 AND id < ?1 || 'g'", [text.to_ascii_lowercase()])?;
     }
-    if by_id.is_empty() {
-        by_id = streams_where(conn, "name = ?1", [text])?;
+    // A name such as `db` may be the beginning of another stream's id: then both are meant.
+    for named in streams_where(conn, "name = ?1", [text])? {
+        if found.iter().all(|row| row.num != named.num) {
+            found.push(named);
+        }
     }
-    Ok(by_id)
+    Ok(found)
 }
 
 /// The stream with this id.

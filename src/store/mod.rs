@@ -13,8 +13,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior};
 
 pub mod agents;
@@ -151,7 +152,11 @@ impl Store {
         .map_err(|error| StoreError::Open { path: path.to_owned(), reason: error.to_string() })?;
         conn.busy_timeout(BUSY_TIMEOUT)?;
         let mut store = Self { conn };
+        // SQLite would write the log of another program into its file on closing.
+        let untouched = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        store.conn.set_db_config(untouched, true)?;
         store.identify(path)?;
+        store.conn.set_db_config(untouched, false)?;
         store.configure()?;
         store.migrate(path)?;
         Ok(store)
@@ -160,9 +165,11 @@ impl Store {
     /// Refuses files that are not ours, before anything is written to them.
     fn identify(&self, path: &Path) -> Result<()> {
         let ask = || -> rusqlite::Result<(i32, i64)> {
-            let id = self.conn.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+            // Of one state: another command may be making the tables just now.
+            let tx = self.conn.unchecked_transaction()?;
+            let id = tx.query_row("PRAGMA application_id", [], |row| row.get(0))?;
             let tables =
-                self.conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+                tx.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
             Ok((id, tables))
         };
         match ask() {
@@ -181,7 +188,15 @@ impl Store {
     }
 
     fn configure(&self) -> Result<()> {
-        self.conn.pragma_update(None, "journal_mode", "WAL")?;
+        // SQLite waits for no lock here, so two commands that make the same database would fail.
+        let began = Instant::now();
+        while let Err(error) = self.conn.pragma_update(None, "journal_mode", "WAL") {
+            let error = StoreError::from(error);
+            if !matches!(error, StoreError::Busy) || began.elapsed() > BUSY_TIMEOUT {
+                return Err(error);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
         self.conn.pragma_update(None, "synchronous", "FULL")?;
         self.conn.pragma_update(None, "foreign_keys", true)?;
         self.conn.pragma_update(None, "cache_size", -48_000)?;

@@ -1,0 +1,25 @@
+//! The real binary from outside, as a hostile stranger would use it: one file per theme.
+//!
+//! Each test has a sandbox of its own (home, config, database, agents' logs, clock, zone), so that
+//! nothing depends on the machine, the day or the person. Every run is checked for panics, for
+//! debug output and for an exit status that is documented.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may stop anywhere"
+)]
+
+mod agent_logs;
+mod concurrency;
+mod correct;
+mod house;
+mod import_events;
+mod ingest;
+mod kill;
+mod report;
+mod rules;
+mod rules_check;
+mod support;
+mod trouble;
