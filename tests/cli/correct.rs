@@ -174,7 +174,7 @@ fn status_shows_what_is_known_and_what_waits() {
         "1 event, 1 stream, ",
         "read by the next report",
         "~/.config/tt/config.toml: 3 rules\n",
-        "remote.tmux  2025-01-28 10:00:00  1 day       1\n",
+        "remote.tmux           2025-01-28 10:00:00  1 day       1\n",
     ] {
         assert!(shown.contains(line), "no '{line}' in\n{shown}");
     }

@@ -49,6 +49,7 @@ pub(crate) fn tt() -> Sandbox {
         .var("PATH", "/usr/bin:/bin")
         .var("TZ", "UTC")
         .var("TT_NOW", NOW)
+        .var("TT_MACHINE", "box")
 }
 
 /// A sandbox with an empty config, in which nothing is missing.
