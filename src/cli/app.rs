@@ -1,7 +1,7 @@
 //! What commands share: the config, the database, and bringing it up to date.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -30,7 +30,8 @@ const SHORTEST_ID: usize = 7;
 pub(super) struct App {
     pub(super) env: Env,
     pub(super) config: PathBuf,
-    pub(super) database: PathBuf,
+    /// The database file; `None` where nothing says in whose home it is.
+    database: Option<PathBuf>,
 }
 
 /// The rules of the config file.
@@ -52,7 +53,7 @@ pub(super) struct Config {
     pub(super) source: SourceFile,
     pub(super) findings: Vec<Finding>,
     pub(super) rules: RulesState,
-    settings: Result<Settings, String>,
+    pub(super) settings: Result<Settings, String>,
 }
 
 /// Whether a command runs the rules when it brings the database up to date.
@@ -67,20 +68,32 @@ impl App {
         let given = |path: Option<PathBuf>| path.filter(|path| !path.as_os_str().is_empty());
         let config = given(config)
             .unwrap_or_else(|| env.base("XDG_CONFIG_HOME", ".config").join("tt/config.toml"));
-        let database = given(database)
-            .unwrap_or_else(|| env.base("XDG_DATA_HOME", ".local/share").join("tt/tt.db"));
+        let has_base = env.home().is_some() || env.path("XDG_DATA_HOME").is_some();
+        let usual = || env.base("XDG_DATA_HOME", ".local/share").join("tt/tt.db");
+        let database = given(database).or_else(|| has_base.then(usual));
         for warning in &env.warnings {
             say(&format!("Warning: {warning}"));
         }
         Self { env, config, database }
     }
 
-    pub(super) fn spool(&self) -> PathBuf {
-        spool::beside(&self.database)
+    /// The database file.
+    pub(super) fn database(&self) -> Result<&Path, Failure> {
+        self.database.as_deref().ok_or_else(|| {
+            Failure::Usage(
+                "cannot tell where the database is: HOME is not set\n  \
+                 Set it, or name a file with --db."
+                    .to_owned(),
+            )
+        })
+    }
+
+    pub(super) fn spool(&self) -> Result<PathBuf, Failure> {
+        Ok(spool::beside(self.database()?))
     }
 
     pub(super) fn open(&self) -> Result<Store, Failure> {
-        Ok(Store::open(&self.database)?)
+        Ok(Store::open(self.database()?)?)
     }
 
     /// What rules need to know of this machine.
@@ -88,12 +101,15 @@ impl App {
         rules::Env { home: self.env.home() }
     }
 
+    /// The config file's name, as findings call it.
+    pub(super) fn config_name(&self) -> String {
+        let name = self.config.file_name();
+        name.map_or_else(|| "config.toml".to_owned(), |name| name.to_string_lossy().into_owned())
+    }
+
     /// Reads the config file.
     pub(super) fn read_config(&self) -> Config {
-        let name = self
-            .config
-            .file_name()
-            .map_or_else(|| "config.toml".to_owned(), |name| name.to_string_lossy().into_owned());
+        let name = self.config_name();
         let home = self.env.home();
         let bytes = match std::fs::read(&self.config) {
             Ok(bytes) => bytes,
@@ -252,7 +268,7 @@ impl App {
 
     /// Moves the spool into the database.
     pub(super) fn drain(&self, store: &mut Store) -> Result<(), Failure> {
-        for bad in refresh::drain_spool(store, &self.spool())? {
+        for bad in refresh::drain_spool(store, &self.spool()?)? {
             say(&format!("Warning: a line of the spool was passed over: {bad}"));
         }
         Ok(())

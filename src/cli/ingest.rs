@@ -90,7 +90,7 @@ fn payload(pairs: &[(&str, Option<String>)]) -> Map<String, Value> {
 fn append(app: &App, kind: &str, source: &str, place: Place, data: Map<String, Value>) -> Outcome {
     let place = Place { machine_id: Some(app.env.machine.clone()), ..place };
     let event = Event::new(kind, source, app.env.now, place, None, data);
-    spool::append(&app.spool(), &event)?;
+    spool::append(&app.spool()?, &event)?;
     Ok(())
 }
 

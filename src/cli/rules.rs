@@ -47,8 +47,9 @@ impl Checked {
 
 fn check(app: &App, args: &CheckArgs, out: &mut dyn Write) -> Outcome {
     let mut checked = Vec::new();
+    let mut wrong_settings = None;
     if args.files.is_empty() {
-        let Config { source, findings, rules, .. } = app.read_config();
+        let Config { source, findings, rules, settings } = app.read_config();
         let rules = match rules {
             RulesState::Missing => {
                 super::say(&app.missing_config());
@@ -59,7 +60,10 @@ fn check(app: &App, args: &CheckArgs, out: &mut dyn Write) -> Outcome {
             }
             RulesState::Unreadable(why) => return Err(Failure::Failed(why)),
             RulesState::Broken => None,
-            RulesState::Ready(rules, _) => Some(rules.all().to_vec()),
+            RulesState::Ready(rules, _) => {
+                wrong_settings = settings.err();
+                Some(rules.all().to_vec())
+            }
         };
         checked.push(Checked { file: source, findings, rules });
     }
@@ -75,7 +79,11 @@ fn check(app: &App, args: &CheckArgs, out: &mut dyn Write) -> Outcome {
             }
         }
     }
-    if checked.iter().any(|it| it.errors() > 0) { Err(Failure::Found) } else { Ok(()) }
+    match wrong_settings {
+        Some(why) => Err(Failure::Failed(format!("{} {why}", app.config_name()))),
+        None if checked.iter().any(|it| it.errors() > 0) => Err(Failure::Found),
+        None => Ok(()),
+    }
 }
 
 fn read(path: &Path) -> Result<SourceFile, Failure> {

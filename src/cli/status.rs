@@ -19,8 +19,9 @@ const STALE: Millis = 24 * 3_600_000;
 
 pub(super) fn run(app: &App, json: bool, out: &mut dyn Write) -> Outcome {
     let now = app.env.now;
-    let store = app.database.exists().then(|| app.open()).transpose()?;
-    let waiting = spool::waiting(&app.spool())?;
+    let database = app.database()?;
+    let store = database.exists().then(|| app.open()).transpose()?;
+    let waiting = spool::waiting(&app.spool()?)?;
     let config = app.read_config();
     let settings = match &store {
         Some(store) => app.settings(&config, store.conn())?,
@@ -36,7 +37,7 @@ pub(super) fn run(app: &App, json: bool, out: &mut dyn Write) -> Outcome {
     let sources = sources.unwrap_or_default();
     let total: i64 = sources.iter().map(|source| source.events).sum();
     let streams = store.as_ref().map(|store| derived::count(store.conn())).transpose()?;
-    let size = std::fs::metadata(&app.database).map(|meta| meta.len()).unwrap_or(0);
+    let size = std::fs::metadata(database).map(|meta| meta.len()).unwrap_or(0);
     let future = sources.iter().any(|source| source.newest > now.plus(STALE));
     if json {
         let sources: Vec<_> = sources
@@ -54,7 +55,7 @@ pub(super) fn run(app: &App, json: bool, out: &mut dyn Write) -> Outcome {
         return write_json(
             out,
             &json!({
-                "database": { "path": app.database.display().to_string(), "exists": store.is_some(),
+                "database": { "path": database.display().to_string(), "exists": store.is_some(),
                     "bytes": size, "events": total, "streams": streams.unwrap_or(0) },
                 "spool": { "bytes": waiting.bytes, "unfinished_files": waiting.unfinished },
                 "config": { "path": app.config.display().to_string(),
@@ -65,7 +66,7 @@ pub(super) fn run(app: &App, json: bool, out: &mut dyn Write) -> Outcome {
             }),
         );
     }
-    let database = app.env.shown(&app.database);
+    let database = app.env.shown(database);
     match streams {
         None => writeln!(out, "Database  {database} (not there yet)")?,
         Some(streams) => {

@@ -92,6 +92,11 @@ pub enum StoreError {
         "no space left for the database: {0}\n  Free some space and run the command again: nothing is lost, and nothing doubled."
     )]
     Full(String),
+    /// The system could not read or write the file.
+    #[error(
+        "the database cannot be read or written: {0}\n  Check the disk, then run the command again: nothing is lost, and nothing doubled."
+    )]
+    Io(String),
     /// A page of the file is broken.
     #[error(
         "the database is damaged: {0}\n  Make a copy of it first. 'sqlite3 FILE .recover' saves what can be saved; or move it away:\n  agents' logs are read again into a new one, as far as they are still there."
@@ -116,7 +121,7 @@ impl From<rusqlite::Error> for StoreError {
                 Self::Malformed(error.to_string())
             }
             Some(ErrorCode::ReadOnly) => Self::ReadOnly(error.to_string()),
-            Some(ErrorCode::SystemIoFailure) => Self::Full(error.to_string()),
+            Some(ErrorCode::SystemIoFailure) => Self::Io(error.to_string()),
             _ => Self::Sqlite(error),
         }
     }

@@ -295,3 +295,12 @@ fn agents_and_directories_must_both_hold() {
     assert_eq!(tt.tags_at(&with), ["oss (rule)", "unbillable (rule)"]);
     assert_eq!(tt.tags_at(&without), [""; 0]);
 }
+
+#[test]
+fn a_mistake_in_the_settings_is_no_valid_config() {
+    let tt = tt();
+    tt.config("[inference]\ngap = \"soon\"\n");
+    let ran = tt.run("rules check").exits(1);
+    assert!(ran.err.starts_with("Error: config.toml "), "{ran:#?}");
+    assert!(ran.err.contains("'soon' is no duration"), "{ran:#?}");
+}

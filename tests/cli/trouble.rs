@@ -190,7 +190,7 @@ fn a_full_disk_is_told_and_what_was_there_stays() {
         Ran::of(shell_command.spawn().unwrap(), &tt)
     };
     limited(512, &format!("import {}", file.display()))
-        .fails_about(&["no space left for the database", "Free some space"]);
+        .fails_about(&["the database cannot be read or written", "nothing is lost"]);
     tt.is_sound();
     assert_eq!(tt.events(), before);
     limited(0, "ingest note lost").fails_about(&["cannot write to the spool"]);
@@ -273,6 +273,8 @@ fn without_a_home_nothing_panics_and_nothing_is_written_to_the_root() {
     tt.run(&format!("report --db {db}")).done();
     tt.run(&format!("ingest note x --db {db}")).ok();
     tt.run("demo").ok();
+    let lost = tt.run("report").exits(2).err;
+    assert!(lost.contains("HOME is not set") && lost.contains("--db"), "{lost}");
     let tt = tt.var("HOME", "relative/home");
     tt.run(&format!("report --db {db}")).done();
 }

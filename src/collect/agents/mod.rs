@@ -211,18 +211,17 @@ impl FileState {
     /// Whether reading the file now can give anything new. `agent_timeout` as in [`Context`].
     #[must_use]
     pub fn needs_reading(&self, file: &LogFile, now: Timestamp, agent_timeout: Millis) -> bool {
-        !self.holds(file) || self.due(agent_timeout).is_some_and(|due| now > due)
+        let is_due = |since| is_quiet(since, file, now, agent_timeout);
+        !self.holds(file) || self.untold().is_some_and(is_due)
     }
 
-    /// The instant after which an unchanged file has something to tell: that its session ended,
+    /// Since when an unchanged file has something to tell once it is quiet: that its session ended,
     /// or that it started in no known directory.
-    #[must_use]
-    pub fn due(&self, agent_timeout: Millis) -> Option<Timestamp> {
+    fn untold(&self) -> Option<Timestamp> {
         let start = self.session.start.filter(|_| !self.session.started);
         let work = self.session.work.as_ref().map(|work| work.at);
         let end = work.filter(|at| self.session.ended != Some(*at));
-        let first = [start, end].into_iter().flatten().min()?;
-        Some(first.plus(agent_timeout))
+        [start, end].into_iter().flatten().min()
     }
 
     /// Forgets what depends on bytes that are gone. What was told of the session stays told.
@@ -526,10 +525,12 @@ impl Run<'_, '_, '_> {
 
     /// Tells what is due although no line says it.
     fn settle(&mut self, state: &mut FileState) {
-        let now = self.context.now;
-        self.tell_late_start(state, now);
+        let (file, now, timeout) = (self.file, self.context.now, self.context.agent_timeout);
+        if state.session.start.is_some_and(|start| is_quiet(start, file, now, timeout)) {
+            self.tell_late_start(state, now);
+        }
         if let Some(work) = &state.session.work
-            && self.is_pause(work.at, now)
+            && is_quiet(work.at, file, now, timeout)
         {
             let id = codex::session_of(&state.codex, self.file).to_owned();
             self.tell_end(&mut state.session, &id);
@@ -560,6 +561,13 @@ impl Run<'_, '_, '_> {
         titles.retain(|it| it.of != of || it.rank != rank);
         titles.push(Title { of, rank, text: text.to_owned() });
     }
+}
+
+/// Whether nothing happened, and nothing was written to `file`, for `timeout` after `since`. A time
+/// of writing that lies ahead of `now` says that a clock is wrong, and nothing about the file.
+fn is_quiet(since: Timestamp, file: &LogFile, now: Timestamp, timeout: Millis) -> bool {
+    let last = if file.mtime <= now { since.max(file.mtime) } else { since };
+    now.millis().saturating_sub(last.millis()) > timeout
 }
 
 type Reader = Box<dyn BufRead>;

@@ -18,6 +18,7 @@ struct World {
     states: BTreeMap<String, FileState>,
     seen: HashSet<u64>,
     now: Timestamp,
+    written: Timestamp,
     events: Vec<Event>,
     reports: Vec<(String, ReadReport)>,
 }
@@ -29,6 +30,7 @@ impl World {
             states: BTreeMap::new(),
             seen: HashSet::new(),
             now: Timestamp::parse(FUTURE).unwrap(),
+            written: Timestamp::from_millis(0),
             events: Vec::new(),
             reports: Vec::new(),
         }
@@ -44,7 +46,9 @@ impl World {
     /// A run over all logs, as a caller with a database would do it. States go through JSON.
     fn read(&mut self) -> &mut Self {
         let root = [self.root.path().to_owned()];
-        let found = discover(&root, &root);
+        let mut found = discover(&root, &root);
+        // These logs were written when their lines say, not while the test ran.
+        found.files.iter_mut().for_each(|file| file.mtime = self.written);
         let subagents = found.subagents();
         let mut places = PlaceCache::default();
         for file in &found.files {
@@ -129,6 +133,12 @@ fn tool(minute: i64, id: &str, name: &str) -> Value {
 
 fn result(id: &str, text: &str, is_error: bool) -> Value {
     json!([{"type": "tool_result", "tool_use_id": id, "content": text, "is_error": is_error}])
+}
+
+/// When sessions ended, as `hour:minute`.
+fn ended(world: &World) -> Vec<String> {
+    let ended = world.events.iter().filter(|it| it.data.get("action") == Some(&json!("ended")));
+    ended.map(|it| it.at.to_string()[11..16].to_owned()).collect()
 }
 
 #[test]
@@ -375,10 +385,6 @@ fn queued_prompts_count_once() {
 
 #[test]
 fn a_session_ends_where_work_pauses() {
-    let ended = |world: &World| {
-        let ended = world.events.iter().filter(|it| it.data.get("action") == Some(&json!("ended")));
-        ended.map(|it| it.at.to_string()[11..16].to_owned()).collect::<Vec<_>>()
-    };
     let world = claude(&[
         user(0, json!("go")),
         tool(1, "a", "Bash"),
@@ -397,11 +403,23 @@ fn a_session_ends_where_work_pauses() {
     world.write("projects/-w/s.jsonl", format!("{}\n", tool(1, "a", "Bash"))).read();
     assert_eq!(ended(&world), [""; 0]);
     let state = world.states.values().next().unwrap().clone();
-    assert_eq!(state.due(TIMEOUT).unwrap().to_string(), "2026-01-05T09:31:00Z");
+    assert_eq!(state.untold().unwrap().to_string(), "2026-01-05T09:01:00Z");
     world.now = Timestamp::parse("2026-01-05T09:32:00Z").unwrap();
     world.read().read();
     assert_eq!(ended(&world), ["09:01"]);
-    assert_eq!(world.states.values().next().unwrap().due(TIMEOUT), None);
+    assert_eq!(world.states.values().next().unwrap().untold(), None);
+}
+
+#[test]
+fn a_file_that_was_just_written_has_no_end_yet() {
+    let mut world = World::new();
+    world.written = Timestamp::parse("2026-03-01T12:00:00Z").unwrap();
+    world.now = world.written.plus(TIMEOUT);
+    world.write("projects/-w/s.jsonl", format!("{}\n", tool(1, "a", "Bash"))).read();
+    assert_eq!(ended(&world), [""; 0]);
+    world.now = world.now.plus(1);
+    world.read();
+    assert_eq!(ended(&world), ["09:01"]);
 }
 
 #[test]
@@ -409,7 +427,9 @@ fn an_unchanged_file_needs_reading_only_when_due() {
     let mut world = World::new();
     world.now = Timestamp::parse("2026-01-05T09:20:00Z").unwrap();
     world.write("projects/-w/s.jsonl", format!("{}\n", tool(1, "a", "Bash"))).read();
-    let file = &discover(&[world.root.path().to_owned()], &[]).files[0];
+    let mut file = discover(&[world.root.path().to_owned()], &[]).files.remove(0);
+    file.mtime = world.written;
+    let file = &file;
     let state = world.states.values().next().unwrap();
     assert!(state.holds(file));
     assert!(!state.needs_reading(file, world.now, TIMEOUT));
