@@ -3,7 +3,7 @@
 //! Two rivers and the place where they meet:
 //!
 //! ```text
-//! config text → syntax (with spans) → typed IR → analysis → decision table → engine ─┐
+//! config text → syntax (with spans) → typed IR → decision table → engine ────────────┐
 //! events → store → inference → streams, time entries ────────────────────────────────┴→ tags → report
 //! ```
 //!
