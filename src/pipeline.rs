@@ -441,6 +441,7 @@ impl Run<'_> {
             }
         }
         let mut numbers = HashMap::new();
+        let mut joined_into: HashMap<StreamNum, StreamNum> = HashMap::new();
         for (joined, mut rows) in claims {
             rows.sort_by_key(|(row, _)| row.num);
             let mut rows = rows.into_iter();
@@ -450,6 +451,7 @@ impl Run<'_> {
             numbers.insert(joined, oldest.num);
             let mut draft = if afresh { Draft::afresh(oldest) } else { Draft::of(oldest) };
             for (row, afresh) in rows {
+                joined_into.insert(row.num, draft.row.num);
                 draft.join(row, afresh, self)?;
             }
             if changed.contains(&joined) {
@@ -458,6 +460,11 @@ impl Run<'_> {
                 draft.row.open = Some((whole.from, whole.to));
                 drafts.insert(draft.row.num, draft);
             }
+        }
+        // A person's assignments moved along in the database; here they must too, since the events
+        // are yet to be counted and their time to be allocated.
+        for num in self.assigned.values_mut() {
+            *num = joined_into.get(num).copied().unwrap_or(*num);
         }
         self.number_new(&groups, &changed, &mut numbers, &mut drafts)?;
         Ok(Grouped { groups, pieces, numbers, drafts })

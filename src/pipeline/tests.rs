@@ -254,6 +254,21 @@ fn ids_stay_when_late_events_join_streams() {
 }
 
 #[test]
+fn assigned_events_move_along_when_their_stream_is_joined() {
+    let mut bench = Bench::new();
+    bench.import(&[focus(0, "%1", "/w/acme"), focus(60, "%1", "/w/acme"), focus(61, "%2", "/w/b")]);
+    bench.infer();
+    let later = bench.stream_around(1).unwrap();
+    bench.assign(&bench.sightings()[2], &later);
+    bench.infer();
+    assert_eq!(bench.minutes(), named(&[("acme", 5, 0), ("acme", 6, 0)]));
+    // The event between makes one stream of both, and is near enough for its time to change.
+    bench.import(&[focus(30, "%1", "/w/acme"), focus(58, "%1", "/w/acme")]);
+    bench.infer();
+    assert_eq!(bench.minutes(), named(&[("acme", 5 + 5 + 8, 0)]));
+}
+
+#[test]
 fn other_settings_infer_everything_afresh_and_keep_ids() {
     let mut bench = Bench::new();
     bench.import(&[focus(0, "%1", "/w/acme"), focus(20, "%1", "/w/acme"), focus(60, "%1", "/w/b")]);
@@ -273,7 +288,7 @@ fn other_settings_infer_everything_afresh_and_keep_ids() {
 fn any_event() -> impl Strategy<Value = Event> {
     const CWDS: [&str; 6] = ["/w", "/w/a", "/w/a/x", "/v", "/home/me", "/home/me/z"];
     let cwd = prop::option::weighted(0.8, prop::sample::select(&CWDS[..]));
-    (0..400i64, 0..11u8, 0..3u8, cwd, 0..8i64).prop_map(|(minute, what, who, cwd, idle)| {
+    (0..400i64, 0..14u8, 0..3u8, cwd, 0..8i64).prop_map(|(minute, what, who, cwd, idle)| {
         let pane = format!("%{who}");
         let session = format!("s{who}");
         match what {
@@ -290,6 +305,14 @@ fn any_event() -> impl Strategy<Value = Event> {
             6 => agent(minute, "started", &session, cwd),
             7 => agent(minute, "ended", &session, cwd),
             8 => agent(minute, "message", &session, cwd),
+            11 => event(json!({"timestamp": clock(minute).to_string(), "type": "git_commit",
+                "cwd": cwd, "repo": "o/a", "repo_root": (idle < 4).then_some("/w/a"),
+                "branch": "main", "commit": format!("c{who}")})),
+            12 => event(json!({"timestamp": clock(minute).to_string(), "type": "manual_note",
+                "cwd": cwd, "text": "x", "session_id": (idle < 2).then_some(&session)})),
+            13 => event(json!({"timestamp": clock(minute).plus(idle).to_string(),
+                "type": "agent_tool_use", "id": format!("own {minute} {who} {idle}"),
+                "session_id": session, "cwd": cwd, "agent": "codex"})),
             _ => agent(minute, "tool", &session, cwd),
         }
     })
@@ -352,6 +375,130 @@ proptest! {
                 Interval::new(at(from), at(to)).millis()
             }).sum();
             prop_assert_eq!(length, stream.direct_ms + stream.delegated_ms, "stream {}", row);
+        }
+    }
+}
+
+/// Something that happens to a database.
+#[derive(Clone)]
+enum Step {
+    Import(Vec<Event>),
+    /// The person gives the first event to the stream of the second.
+    Assign(usize, usize),
+    /// The person tags the stream of an event.
+    Tag(usize),
+    Rebuild(i64),
+}
+
+impl std::fmt::Debug for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Import(events) => {
+                events.iter().try_for_each(|event| writeln!(f, "import {}", event.to_json()))
+            }
+            Self::Assign(event, of) => write!(f, "assign {event} to {of}"),
+            Self::Tag(of) => write!(f, "tag {of}"),
+            Self::Rebuild(minute) => write!(f, "rebuild {minute}"),
+        }
+    }
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        5 => prop::collection::vec(any_event(), 1..8).prop_map(Step::Import),
+        3 => (0..40usize, 0..40usize).prop_map(|(event, of)| Step::Assign(event, of)),
+        2 => (0..40usize).prop_map(Step::Tag),
+        1 => (0..400i64).prop_map(Step::Rebuild),
+    ]
+}
+
+impl Bench {
+    /// All events, in the order of arrival.
+    fn sightings(&self) -> Vec<Sighting> {
+        let mut all = events::arrived_after(self.store.conn(), 0).unwrap();
+        all.sort_by_key(|event| event.seq);
+        all
+    }
+
+    /// Some stream that is there at the time of an event.
+    fn stream_around(&self, of: usize) -> Option<StreamRow> {
+        let all = self.sightings();
+        let at = all.get(of % all.len().max(1))?.at;
+        derived::streams_between(self.store.conn(), Interval::new(at, at.plus(1))).unwrap().pop()
+    }
+
+    fn assign(&self, event: &Sighting, stream: &StreamRow) {
+        let conn = self.store.conn();
+        derived::assign(conn, event.seq, stream.num).unwrap();
+        request_rebuild(conn, event.at, event.at).unwrap();
+        request_rebuild(conn, stream.first, stream.last).unwrap();
+    }
+
+    /// Everything that is derived, with ids and tags.
+    fn everything(&self) -> Vec<(StreamRow, crate::tags::Tagged, Vec<TimeEntry>)> {
+        let conn = self.store.conn();
+        let rows = derived::streams_between(conn, Interval::ALWAYS).unwrap();
+        rows.into_iter()
+            .map(|row| {
+                let tagged = crate::store::tags::of_stream(conn, &row.id).unwrap();
+                let mut entries = derived::entries_of(conn, &BTreeSet::from([row.num])).unwrap();
+                // Neighbours of one stream may be one entry or two.
+                entries.dedup_by(|b, a| {
+                    let one = a.actor == b.actor && a.interval.end == b.interval.start;
+                    if one {
+                        a.interval.end = b.interval.end;
+                    }
+                    one
+                });
+                (row, tagged, entries)
+            })
+            .collect()
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_a_person_says_holds(steps in prop::collection::vec(any_step(), 1..14)) {
+        let mut bench = Bench::new();
+        let mut tags = 0;
+        for step in steps {
+            match step {
+                Step::Import(events) => bench.import(&events),
+                Step::Assign(event, of) => {
+                    let all = bench.sightings();
+                    if let (Some(stream), Some(event)) = (bench.stream_around(of), all.get(event)) {
+                        bench.assign(event, &stream);
+                    }
+                }
+                Step::Tag(of) => if let Some(stream) = bench.stream_around(of) {
+                    let tag = crate::tags::Change::Set(tags.to_string(), crate::tags::Source::User);
+                    crate::store::tags::apply(bench.store.conn(), &stream.id, &[tag]).unwrap();
+                    tags += 1;
+                },
+                Step::Rebuild(minute) => {
+                    request_rebuild(bench.store.conn(), clock(minute), clock(minute + 20)).unwrap();
+                }
+            }
+            bench.infer();
+            let seen = bench.everything();
+            let nums: BTreeSet<StreamNum> = seen.iter().map(|(row, ..)| row.num).collect();
+            for entry in derived::entries_between(bench.store.conn(), Interval::ALWAYS).unwrap() {
+                prop_assert!(entry.stream == NO_STREAM || nums.contains(&entry.stream),
+                    "time of a stream that is no more: {:?}", entry);
+            }
+            let all = bench.sightings();
+            for (seq, num) in derived::assignments(bench.store.conn()).unwrap() {
+                let event = all.iter().find(|event| event.seq == seq).unwrap();
+                let (row, ..) = seen.iter().find(|(row, ..)| row.num == num).unwrap();
+                prop_assert!(row.first <= event.at && event.at <= row.last);
+            }
+            // Nothing is new, so inferring everything afresh changes nothing.
+            request_rebuild(bench.store.conn(), Timestamp::MIN, Timestamp::MAX).unwrap();
+            bench.infer();
+            let again = bench.everything();
+            prop_assert_eq!(again, seen);
         }
     }
 }
