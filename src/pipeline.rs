@@ -432,7 +432,11 @@ impl Run<'_> {
         let kept_by_assignment: BTreeSet<StreamNum> = self.assigned.values().copied().collect();
         let mut drafts = BTreeMap::new();
         for row in &batch.dissolved {
-            match self.heir(&groups, &changed, row)? {
+            let mut heir = self.heir(&groups, &changed, row)?;
+            if heir.is_none() {
+                heir = self.stream_of_first(batch, (&groups, &pieces), row)?;
+            }
+            match heir {
                 Some(joined) => claims.entry(joined).or_default().push((row.clone(), true)),
                 None if kept_by_assignment.contains(&row.num) => {
                     drafts.insert(row.num, Draft::afresh(row.clone()));
@@ -492,6 +496,37 @@ impl Run<'_> {
             .filter(|(it, _)| related(it.root) && it.from <= to && it.to >= from)
             .min_by_key(|(it, _)| (it.from, it.root));
         Ok(heir.or(within.map(|(_, joined)| joined)))
+    }
+
+    /// The stream to which the first event of a dissolved one went, if that has another root now:
+    /// its agent session turned out to have begun elsewhere, or its pane to have been elsewhere.
+    fn stream_of_first(
+        &mut self,
+        batch: &Batch,
+        (groups, pieces): (&Groups, &[Option<Piece>]),
+        row: &StreamRow,
+    ) -> Result<Option<Joined>> {
+        let Some((from, _)) = row.open else {
+            return Ok(None);
+        };
+        let first = batch.events.partition_point(|event| event.at < from);
+        let at_once = batch.events.iter().zip(pieces).skip(first);
+        for (event, piece) in at_once.take_while(|(event, _)| event.at == from) {
+            let Some(piece) = *piece else { continue };
+            let cwd = self.resolver.texts.place_row(event.place)?.cwd;
+            let facts = &row.facts;
+            // Of several events at that instant, one that was counted in the stream.
+            let counted = [
+                (&facts.cwds, cwd),
+                (&facts.tmux, event.tmux),
+                (&facts.agents, event.agent),
+                (&facts.sessions, event.session),
+            ];
+            if counted.iter().all(|(has, text)| *text == 0 || has.texts().any(|it| it == *text)) {
+                return Ok(Some(groups.joined(piece)));
+            }
+        }
+        Ok(None)
     }
 
     /// Numbers and ids of new streams, in the order of their first events.

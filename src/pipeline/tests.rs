@@ -269,6 +269,26 @@ fn assigned_events_move_along_when_their_stream_is_joined() {
 }
 
 #[test]
+fn what_a_person_said_follows_the_events_to_another_root() {
+    use crate::tags::{Change, Source};
+    let mut bench = Bench::new();
+    bench.import(&[agent(5, "tool", "s", Some("/w/b")), agent(9, "tool", "s", Some("/w/b"))]);
+    bench.infer();
+    let before = bench.stream_around(0).unwrap();
+    let conn = bench.store.conn();
+    let tag = Change::Set("acme".to_owned(), Source::User);
+    crate::store::tags::apply(conn, &before.id, &[tag]).unwrap();
+    derived::rename(conn, before.num, "mine", "").unwrap();
+    // The session turns out to have begun elsewhere, so all its events have another root.
+    bench.import(&[agent(0, "started", "s", Some("/w/a"))]);
+    bench.infer();
+    let seen = bench.everything();
+    let [(row, tagged, _)] = seen.as_slice() else { panic!("not one stream: {seen:?}") };
+    assert_eq!((&row.id, &*row.name), (&before.id, "mine"));
+    assert_eq!(tagged.tags.get("acme"), Some(&Source::User));
+}
+
+#[test]
 fn other_settings_infer_everything_afresh_and_keep_ids() {
     let mut bench = Bench::new();
     bench.import(&[focus(0, "%1", "/w/acme"), focus(20, "%1", "/w/acme"), focus(60, "%1", "/w/b")]);
@@ -404,8 +424,11 @@ impl std::fmt::Debug for Step {
 }
 
 fn any_step() -> impl Strategy<Value = Step> {
+    // A focus nowhere would leave what follows it without a stream, and tags with nothing to be on.
+    let somewhere = |event: &Event| event.kind != "tmux_pane_focus" || event.place.cwd.is_some();
+    let event = any_event().prop_filter("a focus nowhere", somewhere);
     prop_oneof![
-        5 => prop::collection::vec(any_event(), 1..8).prop_map(Step::Import),
+        5 => prop::collection::vec(event, 1..8).prop_map(Step::Import),
         3 => (0..40usize, 0..40usize).prop_map(|(event, of)| Step::Assign(event, of)),
         2 => (0..40usize).prop_map(Step::Tag),
         1 => (0..400i64).prop_map(Step::Rebuild),
@@ -463,7 +486,9 @@ proptest! {
     fn what_a_person_says_holds(steps in prop::collection::vec(any_step(), 1..14)) {
         let mut bench = Bench::new();
         let mut tags = 0;
+        let mut known = BTreeSet::new();
         for step in steps {
+            let takes_events_away = matches!(step, Step::Assign(..));
             match step {
                 Step::Import(events) => bench.import(&events),
                 Step::Assign(event, of) => {
@@ -484,6 +509,10 @@ proptest! {
             bench.infer();
             let seen = bench.everything();
             let nums: BTreeSet<StreamNum> = seen.iter().map(|(row, ..)| row.num).collect();
+            let tagged: BTreeSet<String> =
+                seen.iter().flat_map(|(_, tagged, _)| tagged.tags.keys().cloned()).collect();
+            prop_assert!(takes_events_away || tagged.is_superset(&known), "a tag was lost");
+            known = tagged;
             for entry in derived::entries_between(bench.store.conn(), Interval::ALWAYS).unwrap() {
                 prop_assert!(entry.stream == NO_STREAM || nums.contains(&entry.stream),
                     "time of a stream that is no more: {:?}", entry);
