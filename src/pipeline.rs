@@ -487,7 +487,9 @@ impl Run<'_> {
         };
         let root = self.resolver.root_ix(row.root)?;
         let roots = &self.resolver.roots;
-        let heir = groups.at(roots, root, from).or_else(|| groups.at(roots, root, to));
+        if let Some(heir) = groups.at(roots, root, from).or_else(|| groups.at(roots, root, to)) {
+            return Ok(Some(heir));
+        }
         let related =
             |other: RootIx| other == root || self.resolver.roots.related(root).contains(&other);
         let within = changed
@@ -495,7 +497,7 @@ impl Run<'_> {
             .map(|joined| (groups.stretch(*joined), *joined))
             .filter(|(it, _)| related(it.root) && it.from <= to && it.to >= from)
             .min_by_key(|(it, _)| (it.from, it.root));
-        Ok(heir.or(within.map(|(_, joined)| joined)))
+        Ok(within.map(|(_, joined)| joined))
     }
 
     /// The stream to which the first event of a dissolved one went, if that has another root now:
