@@ -40,6 +40,7 @@ CREATE TABLE events (
 ) STRICT;
 CREATE INDEX events_at ON events (at);
 CREATE INDEX events_attention ON events (at) WHERE kind <= 5;
+CREATE INDEX events_focus ON events (at) WHERE kind = 1;
 CREATE INDEX events_pane ON events (pane, at) WHERE kind <= 2;
 
 -- A person's own assignment of an event to a stream; inference gives all others by root and time.
