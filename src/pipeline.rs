@@ -748,10 +748,16 @@ impl Run<'_> {
         Ok(changed)
     }
 
-    /// The title of the stream's first session that has one, else the last part of its root.
+    /// The title of the stream's first session that has one, else the last part of its root. Of
+    /// sessions first seen at one instant, the title that sorts first.
     fn name(&mut self, row: &StreamRow) -> Result<String> {
-        for (_, session) in row.facts.sessions.by_first_seen() {
-            if let Some(title) = derived::title(self.conn, session)? {
+        let sessions = row.facts.sessions.by_first_seen();
+        for at_once in sessions.chunk_by(|(a, _), (b, _)| a == b) {
+            let mut titles = Vec::new();
+            for (_, session) in at_once {
+                titles.extend(derived::title(self.conn, *session)?);
+            }
+            if let Some(title) = titles.into_iter().min() {
                 return Ok(title);
             }
         }

@@ -289,6 +289,22 @@ fn what_a_person_said_follows_the_events_to_another_root() {
 }
 
 #[test]
+fn titles_name_streams_alike_in_any_order_of_arrival() {
+    let name = |order: [&str; 2]| {
+        let mut bench = Bench::new();
+        for session in order {
+            bench.import(&[agent(0, "tool", session, Some("/w/a"))]);
+            let texts = crate::store::texts::Texts::new(bench.store.conn());
+            let number = texts.find(session).unwrap().unwrap();
+            crate::store::agents::put_title(bench.store.conn(), number, 1, session).unwrap();
+            bench.infer();
+        }
+        bench.streams().remove(0).name
+    };
+    assert_eq!(name(["one", "two"]), name(["two", "one"]));
+}
+
+#[test]
 fn other_settings_infer_everything_afresh_and_keep_ids() {
     let mut bench = Bench::new();
     bench.import(&[focus(0, "%1", "/w/acme"), focus(20, "%1", "/w/acme"), focus(60, "%1", "/w/b")]);
