@@ -103,13 +103,12 @@ pub fn untagged_by_user(now: &Tagged, tag: &str) -> Vec<Change> {
 
 /// What changes for a stream when another one, tagged `other`, is joined into it. What a person
 /// said of either holds; where they differ, what was said of this one does. Tags that rules gave
-/// do not move: the rules will run on the whole.
+/// move too: the rules will run on the whole, but if they cannot just now, no tag may go.
 #[must_use]
 pub fn joined(now: &Tagged, other: &Tagged) -> Vec<Change> {
     let tags = other
         .tags
         .iter()
-        .filter(|(_, source)| **source != Source::Rule)
         .filter(|(tag, source)| now.tags.get(*tag).is_none_or(|has| has < *source))
         .filter(|(tag, _)| !now.removed.contains(*tag))
         .map(|(tag, source)| Change::Set(tag.clone(), *source));
@@ -184,6 +183,7 @@ mod tests {
             joined(&now, &other),
             [
                 Change::Set("a".to_owned(), Source::User),
+                Change::Set("r".to_owned(), Source::Rule),
                 Change::Drop("b".to_owned()),
                 Change::Hold("b".to_owned()),
             ]
