@@ -11,6 +11,8 @@
 
 use std::fmt;
 
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
@@ -193,11 +195,89 @@ impl Record {
     /// # Errors
     /// As [`Event::from_json`].
     pub fn read(line: &str) -> Result<Self, BadRecord> {
-        match serde_json::from_str(line) {
-            Ok(Value::Object(object)) => Event::from_object(object),
-            Ok(_) => Err(BadRecord::NotAnObject),
+        match serde_json::from_str::<Line>(line) {
+            Ok(line) => Event::from_line(line),
+            Err(error) if error.is_data() => Err(BadRecord::NotAnObject),
             Err(error) => Err(BadRecord::Json(error.to_string())),
         }
+    }
+}
+
+/// The keys of the envelope.
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "snake_case")]
+enum Key {
+    Id,
+    Timestamp,
+    Type,
+    Source,
+    SchemaVersion,
+    Cwd,
+    Repo,
+    RepoRoot,
+    Worktree,
+    GitBranch,
+    MachineId,
+    SessionId,
+    Data,
+    /// What stands beside `data` and belongs in it.
+    Other(String),
+}
+
+/// A line, sorted by its keys as it is read: a million of them make a map too many.
+#[derive(Default)]
+struct Line {
+    id: Value,
+    timestamp: Value,
+    kind: Value,
+    source: Value,
+    schema_version: Value,
+    cwd: Value,
+    repo: Value,
+    repo_root: Value,
+    worktree: Value,
+    git_branch: Value,
+    machine_id: Value,
+    session_id: Value,
+    data: Value,
+    beside: Map<String, Value>,
+}
+
+impl<'de> Deserialize<'de> for Line {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Keys;
+        impl<'de> Visitor<'de> for Keys {
+            type Value = Line;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Line, A::Error> {
+                let mut line = Line::default();
+                while let Some(key) = map.next_key()? {
+                    let slot = match key {
+                        Key::Id => &mut line.id,
+                        Key::Timestamp => &mut line.timestamp,
+                        Key::Type => &mut line.kind,
+                        Key::Source => &mut line.source,
+                        Key::SchemaVersion => &mut line.schema_version,
+                        Key::Cwd => &mut line.cwd,
+                        Key::Repo => &mut line.repo,
+                        Key::RepoRoot => &mut line.repo_root,
+                        Key::Worktree => &mut line.worktree,
+                        Key::GitBranch => &mut line.git_branch,
+                        Key::MachineId => &mut line.machine_id,
+                        Key::SessionId => &mut line.session_id,
+                        Key::Data => &mut line.data,
+                        Key::Other(key) => line.beside.entry(key).or_insert(Value::Null),
+                    };
+                    *slot = map.next_value()?;
+                }
+                Ok(line)
+            }
+        }
+        deserializer.deserialize_map(Keys)
     }
 }
 
@@ -274,47 +354,45 @@ impl Event {
         Record::read(line).map(|record| record.event)
     }
 
-    fn from_object(mut object: Map<String, Value>) -> Result<Record, BadRecord> {
-        let id = match object.remove("id") {
-            None | Some(Value::Null) => None,
-            Some(Value::String(id)) if id.is_empty() => None,
-            Some(Value::String(id)) => Some(EventId::parse(&id)),
-            Some(Value::Number(id)) => Some(EventId::parse(&id.to_string())),
-            Some(_) => return Err(BadRecord::WrongType("id", "text")),
+    fn from_line(line: Line) -> Result<Record, BadRecord> {
+        let id = match line.id {
+            Value::Null => None,
+            Value::String(id) if id.is_empty() => None,
+            Value::String(id) => Some(EventId::parse(&id)),
+            Value::Number(id) => Some(EventId::parse(&id.to_string())),
+            _ => return Err(BadRecord::WrongType("id", "text")),
         };
-        let at = match object.remove("timestamp") {
-            None | Some(Value::Null) => return Err(BadRecord::Missing("timestamp")),
-            Some(Value::String(text)) => {
-                Timestamp::parse(&text).ok_or(BadRecord::Timestamp(text))?
-            }
-            Some(other) => return Err(BadRecord::Timestamp(other.to_string())),
+        let at = match line.timestamp {
+            Value::Null => return Err(BadRecord::Missing("timestamp")),
+            Value::String(text) => Timestamp::parse(&text).ok_or(BadRecord::Timestamp(text))?,
+            other => return Err(BadRecord::Timestamp(other.to_string())),
         };
-        let kind = text_of(&mut object, "type")?.ok_or(BadRecord::Missing("type"))?;
+        let kind = text_of(line.kind, "type")?.ok_or(BadRecord::Missing("type"))?;
         let source =
-            text_of(&mut object, "source")?.unwrap_or_else(|| source::of_kind(&kind).to_owned());
-        let schema_version = match object.remove("schema_version") {
-            None | Some(Value::Null) => 1,
-            Some(value) => value
+            text_of(line.source, "source")?.unwrap_or_else(|| source::of_kind(&kind).to_owned());
+        let schema_version = match line.schema_version {
+            Value::Null => 1,
+            value => value
                 .as_u64()
                 .and_then(|version| u32::try_from(version).ok())
                 .ok_or(BadRecord::WrongType("schema_version", "a whole number"))?,
         };
         let place = Place {
-            cwd: text_of(&mut object, "cwd")?,
-            repo: text_of(&mut object, "repo")?,
-            repo_root: text_of(&mut object, "repo_root")?,
-            worktree: text_of(&mut object, "worktree")?,
-            git_branch: text_of(&mut object, "git_branch")?,
-            machine_id: text_of(&mut object, "machine_id")?,
+            cwd: text_of(line.cwd, "cwd")?,
+            repo: text_of(line.repo, "repo")?,
+            repo_root: text_of(line.repo_root, "repo_root")?,
+            worktree: text_of(line.worktree, "worktree")?,
+            git_branch: text_of(line.git_branch, "git_branch")?,
+            machine_id: text_of(line.machine_id, "machine_id")?,
         };
-        let session_id = text_of(&mut object, "session_id")?;
-        let mut data = match object.remove("data") {
-            None | Some(Value::Null) => Map::new(),
-            Some(Value::Object(data)) => data,
-            Some(_) => return Err(BadRecord::WrongType("data", "an object")),
+        let session_id = text_of(line.session_id, "session_id")?;
+        let mut data = match line.data {
+            Value::Null => Map::new(),
+            Value::Object(data) => data,
+            _ => return Err(BadRecord::WrongType("data", "an object")),
         };
-        // What is left stands beside `data` and means the same as inside it.
-        for (key, value) in object {
+        // What stands beside `data` means the same as inside it.
+        for (key, value) in line.beside {
             data.entry(key).or_insert(value);
         }
         let mut event = Self {
@@ -454,17 +532,14 @@ impl Event {
     }
 }
 
-/// Takes a text out of `object`; numbers are read as their digits, `null` and `""` as nothing.
-fn text_of(
-    object: &mut Map<String, Value>,
-    key: &'static str,
-) -> Result<Option<String>, BadRecord> {
-    match object.remove(key) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if text.is_empty() => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(Value::Number(number)) => Ok(Some(number.to_string())),
-        Some(_) => Err(BadRecord::WrongType(key, "text")),
+/// The text of the envelope's `key`; numbers are read as their digits, `null` and `""` as nothing.
+fn text_of(value: Value, key: &'static str) -> Result<Option<String>, BadRecord> {
+    match value {
+        Value::Null => Ok(None),
+        Value::String(text) if text.is_empty() => Ok(None),
+        Value::String(text) => Ok(Some(text)),
+        Value::Number(number) => Ok(Some(number.to_string())),
+        _ => Err(BadRecord::WrongType(key, "text")),
     }
 }
 

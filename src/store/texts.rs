@@ -2,9 +2,10 @@
 //!
 //! INVARIANT (none is 0): number 0 stands for an absent text or place and is in no table.
 
-use std::collections::HashMap;
+use std::collections::HashMap as StdHashMap;
 use std::rc::Rc;
 
+use foldhash::fast::RandomState;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::Result;
@@ -14,6 +15,9 @@ use crate::event::Place;
 pub type TextId = i64;
 /// A place's number in the database.
 pub type PlaceId = i64;
+
+/// Looked up several times for every event, and seeded anew in every run.
+type HashMap<K, V> = StdHashMap<K, V, RandomState>;
 
 /// Beyond this many texts or places the cache starts anew, so that an import of ever new values
 /// stays within bounded memory.
@@ -51,10 +55,10 @@ impl<'c> Texts<'c> {
     pub fn new(conn: &'c Connection) -> Self {
         Self {
             conn,
-            ids: HashMap::new(),
-            texts: HashMap::new(),
-            place_ids: HashMap::new(),
-            places: HashMap::new(),
+            ids: HashMap::default(),
+            texts: HashMap::default(),
+            place_ids: HashMap::default(),
+            places: HashMap::default(),
         }
     }
 
