@@ -284,9 +284,12 @@ pub fn infer_and_tag(
     let inferred = pipeline::infer(&tx, settings, &now)?;
     if let Some(in_force) = rules {
         let all = derived::all_flagged(&tx)?;
-        tagging::run(&tx, in_force.rules, zone, &now)?;
+        let tagged = tagging::run(&tx, in_force.rules, zone, &now)?;
         if all {
             store::set_meta(&tx, RULES, in_force.fingerprint)?;
+        } else if tagged > 0 && rules_changed(&tx, in_force.fingerprint)? {
+            // From here on no version is that of all streams, the earlier one included.
+            store::set_meta(&tx, RULES, "several")?;
         }
     }
     tx.commit()?;

@@ -163,6 +163,12 @@ fn edited_rules_wait_for_recompute_except_on_streams_that_change() {
     assert_eq!(tt.tags_at(&other), ["new (rule)"], "a stream that grew is judged again");
     assert_eq!(tt.tags_at(&web), ["old (rule)"]);
 
+    tt.config(rule("~/*", "\"old\""));
+    tt.run("report").warns(
+        "Note: config.toml changed; streams tagged before keep their tags until 'tt recompute'.",
+    );
+    tt.config(rule("~/*", "\"new\""));
+
     tt.run("recompute").ok().says(&["Rules were run on 3 streams."]);
     assert_eq!(tt.tags_at(&web), ["new (rule)"]);
     tt.run("report").ok();
