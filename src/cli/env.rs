@@ -134,14 +134,24 @@ impl Env {
         terminal && self.text("NO_COLOR").is_none() && self.text("TERM") != Some("dumb")
     }
 
-    /// Columns of the terminal; 100 where there is none.
+    /// Columns for running text: those of the terminal; 100 where there is none.
     #[must_use]
     pub(super) fn width(&self) -> usize {
+        self.columns().unwrap_or(100)
+    }
+
+    /// Columns for a table: those of the terminal; where there is none, nothing is cut.
+    #[must_use]
+    pub(super) fn table_width(&self) -> usize {
+        self.columns().unwrap_or(usize::MAX)
+    }
+
+    fn columns(&self) -> Option<usize> {
         let asked = self.text("COLUMNS").and_then(|columns| columns.parse().ok());
         let terminal = || {
             let (width, _) = terminal_size::terminal_size_of(std::io::stdout())?;
             Some(usize::from(width.0))
         };
-        asked.or_else(terminal).unwrap_or(100)
+        asked.or_else(terminal)
     }
 }

@@ -91,7 +91,7 @@ pub(super) fn run(app: &App, json: bool, out: &mut dyn Write) -> Outcome {
             ("AGE", true),
             ("EVENTS", true),
         ];
-        let mut table = Table::new(&columns, 0);
+        let mut table = Table::new(&columns, &[0, 1], &[2, 1]);
         for it in &sources {
             let age = now.millis() - it.newest.millis();
             table.row(vec![
@@ -102,7 +102,7 @@ pub(super) fn run(app: &App, json: bool, out: &mut dyn Write) -> Outcome {
                 it.events.to_string(),
             ]);
         }
-        write!(out, "\n{}", table.render(app.env.width()))?;
+        write!(out, "\n{}", table.render(app.env.table_width()))?;
     }
     for (path, why) in &found.unreadable {
         super::say(&format!("Warning: cannot read {}: {why}", app.env.shown(path)));

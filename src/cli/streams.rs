@@ -73,7 +73,8 @@ pub(super) fn run(app: &App, args: &StreamsArgs, out: &mut dyn Write) -> Outcome
             ("TAGS", false),
             ("RULE", false),
         ],
-        2,
+        &[2, 5, 6],
+        &[6, 1, 5],
     );
     let ids: Vec<&str> = rows.iter().map(|row| row.stream.id.as_str()).collect();
     let mut short_ids = short_ids(&tx, &ids)?;
@@ -91,7 +92,7 @@ pub(super) fn run(app: &App, args: &StreamsArgs, out: &mut dyn Write) -> Outcome
             stream.rule.as_ref().map(derived::RuleRef::title).unwrap_or_default(),
         ]);
     }
-    write!(out, "{}", table.render(app.env.width()))?;
+    write!(out, "{}", table.render(app.env.table_width()))?;
     let direct = rows.iter().map(|row| row.stream.direct_ms).sum();
     let delegated = rows.iter().map(|row| row.stream.delegated_ms).sum();
     let streams = count(rows.len() as u64, "stream");

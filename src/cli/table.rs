@@ -2,26 +2,33 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// A table: a column is as wide as its widest cell; the flexible one gives way on narrow terminals.
+/// A table: a column is as wide as its widest cell. Where the terminal is too narrow, flexible
+/// columns are cut, the widest first; where that is not enough, dispensable ones are left out.
 pub(super) struct Table {
     header: Vec<&'static str>,
     right: Vec<bool>,
-    flexible: usize,
+    flexible: Vec<usize>,
+    dispensable: Vec<usize>,
     rows: Vec<Vec<String>>,
 }
 
-/// The flexible column is never made narrower.
+/// Flexible columns are never made narrower.
 const NARROWEST: usize = 8;
 const SPACE: usize = 2;
 
 impl Table {
-    /// Columns, each with a title and whether it is aligned to the right; `flexible` is the
-    /// position of the one that is cut where the terminal is too narrow.
-    pub(super) fn new(columns: &[(&'static str, bool)], flexible: usize) -> Self {
+    /// Columns, each with a title and whether it is aligned to the right; then the positions of
+    /// the flexible ones, and of the dispensable ones, the first to go first.
+    pub(super) fn new(
+        columns: &[(&'static str, bool)],
+        flexible: &[usize],
+        dispensable: &[usize],
+    ) -> Self {
         Self {
             header: columns.iter().map(|(title, _)| *title).collect(),
             right: columns.iter().map(|(_, right)| *right).collect(),
-            flexible,
+            flexible: flexible.to_vec(),
+            dispensable: dispensable.to_vec(),
             rows: Vec::new(),
         }
     }
@@ -40,20 +47,41 @@ impl Table {
                 *widest = (*widest).max(cell.width());
             }
         }
-        let total: usize = widths.iter().sum::<usize>() + SPACE * widths.len().saturating_sub(1);
-        if let Some(flexible) = widths.get_mut(self.flexible) {
-            let needed = total.saturating_sub(width);
-            *flexible = flexible.saturating_sub(needed).max(NARROWEST.min(*flexible));
-        }
+        self.make_room(&mut widths, width);
         let mut out = String::new();
         for row in [&header].into_iter().chain(&self.rows) {
             let cells = row.iter().zip(&widths).zip(&self.right);
+            let cells = cells.filter(|((_, width), _)| **width > 0);
             let line: Vec<String> =
                 cells.map(|((cell, width), right)| fit(cell, *width, *right)).collect();
             out.push_str(line.join(&" ".repeat(SPACE)).trim_end());
             out.push('\n');
         }
         out
+    }
+
+    /// Makes columns narrower, and those that are left out 0 wide.
+    fn make_room(&self, widths: &mut [usize], width: usize) {
+        let total = |widths: &[usize]| {
+            let shown = widths.iter().filter(|width| **width > 0);
+            shown.map(|width| width + SPACE).sum::<usize>().saturating_sub(SPACE)
+        };
+        let mut dispensable = self.dispensable.iter();
+        loop {
+            let mut room = widths.to_vec();
+            while total(&room) > width
+                && let Some(widest) =
+                    self.flexible.iter().copied().max_by_key(|i| room.get(*i).copied())
+                && let Some(column) = room.get_mut(widest).filter(|it| **it > NARROWEST)
+            {
+                *column -= 1;
+            }
+            let next = if total(&room) > width { dispensable.next() } else { None };
+            match next.and_then(|i| widths.get_mut(*i)) {
+                Some(left_out) => *left_out = 0,
+                None => return widths.copy_from_slice(&room),
+            }
+        }
     }
 }
 
@@ -87,7 +115,7 @@ mod tests {
 
     #[test]
     fn aligns_by_display_width_and_cuts_the_flexible_column() {
-        let mut table = Table::new(&[("ID", false), ("NAME", false), ("TIME", true)], 1);
+        let mut table = Table::new(&[("ID", false), ("NAME", false), ("TIME", true)], &[1], &[0]);
         table.row(vec!["a".into(), "日本語のなまえ".into(), "1h 5m".into()]);
         table.row(vec!["bb".into(), "e\u{1b}[31mvil".into(), "0m".into()]);
         assert_eq!(
@@ -98,5 +126,7 @@ mod tests {
             table.render(20),
             "ID  NAME        TIME\na   日本語の…  1h 5m\nbb  e�[31mvil     0m\n"
         );
+        // Beyond that, what can be done without is left out.
+        assert_eq!(table.render(16), "NAME        TIME\n日本語の…  1h 5m\ne�[31mvil     0m\n");
     }
 }

@@ -83,7 +83,7 @@ pub(super) fn tags(app: &App, json: bool, out: &mut dyn Write) -> Outcome {
     }
     let columns =
         [("TAG", false), ("STREAMS", true), ("DIRECT", true), ("DELEGATED", true), ("FROM", false)];
-    let mut table = Table::new(&columns, 0);
+    let mut table = Table::new(&columns, &[0, 4], &[4]);
     for it in &tags {
         let from: Vec<String> = ["user", "rule", "llm"]
             .iter()
@@ -99,7 +99,7 @@ pub(super) fn tags(app: &App, json: bool, out: &mut dyn Write) -> Outcome {
             from.join(", "),
         ]);
     }
-    write!(out, "{}", table.render(app.env.width()))?;
+    write!(out, "{}", table.render(app.env.table_width()))?;
     Ok(())
 }
 
