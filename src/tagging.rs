@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use chrono::Datelike;
 use rusqlite::Connection;
 
 use crate::period::Zone;
@@ -30,7 +29,6 @@ impl<'c> Viewer<'c> {
     /// # Errors
     /// Those of SQLite.
     pub fn view(&mut self, row: &StreamRow) -> Result<Stream> {
-        let began = self.zone.local(row.first);
         let facts = &row.facts;
         Ok(Stream {
             primary_cwd: self.first(&facts.cwds.most_frequent())?,
@@ -42,8 +40,7 @@ impl<'c> Viewer<'c> {
             duration_ms: Some(row.direct_ms + row.delegated_ms),
             direct_ms: Some(row.direct_ms),
             delegated_ms: Some(row.delegated_ms),
-            weekday: Some(began.weekday()),
-            time: Some(began.time()),
+            at: Some(self.zone.local(row.first)),
         })
     }
 

@@ -78,10 +78,11 @@ pub fn first_match(
             numbers.passed(value).for_each(|atom| tally.pass(atom));
         }
     }
-    if let Some(day) = stream.weekday {
+    if let Some(day) = stream.weekday() {
         table.weekday(day).iter().for_each(|atom| tally.pass(*atom));
     }
-    tally.best
+    let walked = table.walk(stream);
+    tally.best.map_or(walked, |best| Some(walked.map_or(best, |rule| rule.min(best))))
 }
 
 struct Tally<'t> {

@@ -58,12 +58,13 @@ struct Capturing {
 }
 
 impl Filler {
-    pub(super) fn new(rule: &Rule, homes: &[String]) -> Self {
+    pub(super) fn new(rule: &Rule) -> Self {
         let templates = rule.tags.iter().chain(&rule.project);
         let captures = templates.flat_map(names).next().is_some();
         let mut sources = Vec::new();
         if captures {
-            collect_sources(&rule.condition, homes, &mut sources);
+            let conjuncts = rule.conjuncts.iter();
+            conjuncts.for_each(|it| collect_sources(&it.predicate, &mut sources));
         }
         Self { tags: rule.tags.clone(), project: rule.project.clone(), sources }
     }
@@ -94,20 +95,21 @@ fn names(template: &Template) -> impl Iterator<Item = &str> {
 }
 
 /// A source per condition of the rule that captures, in the order of the file.
-fn collect_sources(predicate: &Predicate, homes: &[String], sources: &mut Vec<Source>) {
+fn collect_sources(predicate: &Predicate, sources: &mut Vec<Source>) {
     match predicate {
         Predicate::All(children) => {
-            children.iter().for_each(|child| collect_sources(child, homes, sources));
+            children.iter().for_each(|child| collect_sources(child, sources));
         }
         // The alternatives of a condition are globs of the same field.
-        Predicate::Any(children) => sources.extend(source(children.iter(), homes)),
-        Predicate::Atom(_) => sources.extend(source(std::iter::once(predicate), homes)),
+        Predicate::Any(children) => sources.extend(source(children.iter())),
+        Predicate::Atom(_) => sources.extend(source(std::iter::once(predicate))),
+        Predicate::Not(_) => {}
     }
 }
 
 /// The condition that any of these globs holds; `None` if there is no name that all of them
 /// capture.
-fn source<'p>(globs: impl Iterator<Item = &'p Predicate>, homes: &[String]) -> Option<Source> {
+fn source<'p>(globs: impl Iterator<Item = &'p Predicate>) -> Option<Source> {
     let mut field = None;
     let mut names: Option<BTreeSet<String>> = None;
     let mut patterns = Vec::new();
@@ -118,7 +120,7 @@ fn source<'p>(globs: impl Iterator<Item = &'p Predicate>, homes: &[String]) -> O
         field = Some(*asked);
         let captured = pattern.captures().into_iter().map(str::to_owned).collect();
         names = Some(names.map_or_else(|| BTreeSet::clone(&captured), |names| &names & &captured));
-        patterns.extend(pattern.expand(homes).into_iter().map(Capturing::new));
+        patterns.push(Capturing::new(pattern.clone()));
     }
     let names = names.filter(|names| !names.is_empty())?;
     Some(Source { field: field?, names, patterns })

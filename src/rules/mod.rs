@@ -61,6 +61,7 @@ pub mod engine;
 pub mod fields;
 pub mod fill;
 pub mod ir;
+pub mod lang;
 mod stream;
 pub mod syntax;
 pub mod table;
@@ -107,7 +108,7 @@ impl Checked<RuleSet> {
     /// Compiles the rules into the form that decides streams.
     #[must_use]
     pub fn compile(&self) -> Rules {
-        let fillers = self.rules.iter().map(|rule| Filler::new(rule, &self.homes)).collect();
+        let fillers = self.rules.iter().map(Filler::new).collect();
         let infos = self.rules.iter().map(|rule| rule.info.clone()).collect();
         Rules { id: TableId::fresh(), table: Table::compile(self), infos, fillers }
     }

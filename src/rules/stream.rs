@@ -1,9 +1,9 @@
 //! What rules see of a stream.
 
-use chrono::{NaiveTime, Timelike, Weekday};
+use chrono::{Datelike, NaiveDateTime, Timelike, Weekday};
 
-use super::fields::Field;
-use super::syntax::quantity::NANOS_PER_SECOND;
+use super::fields::{Field, Type};
+use super::syntax::quantity::{DAY, NANOS_PER_SECOND};
 
 /// A stream as rules see it. The local day and time are the caller's to compute: rules know no
 /// time zone.
@@ -27,10 +27,8 @@ pub struct Stream {
     pub direct_ms: Option<i64>,
     /// Delegated time in milliseconds.
     pub delegated_ms: Option<i64>,
-    /// Day of the first event, local time.
-    pub weekday: Option<Weekday>,
-    /// Time of the first event, local time.
-    pub time: Option<NaiveTime>,
+    /// When the first event was, local time: gives the weekday and the time of day.
+    pub at: Option<NaiveDateTime>,
 }
 
 impl Stream {
@@ -57,9 +55,10 @@ impl Stream {
             Field::Duration => self.duration_ms,
             Field::Direct => self.direct_ms,
             Field::Delegated => self.delegated_ms,
-            Field::Time => self.time.map(|time| {
-                let seconds = i64::from(time.num_seconds_from_midnight());
-                seconds * NANOS_PER_SECOND + i64::from(time.nanosecond())
+            Field::Time => self.at.map(|at| {
+                let seconds = i64::from(at.num_seconds_from_midnight());
+                // A leap second belongs to the last moment of its day.
+                (seconds * NANOS_PER_SECOND + i64::from(at.nanosecond())).min(DAY - 1)
             }),
             Field::PrimaryCwd
             | Field::TmuxSession
@@ -68,6 +67,22 @@ impl Stream {
             | Field::Repo
             | Field::Worktree
             | Field::Weekday => None,
+        }
+    }
+
+    /// The day of the first event.
+    #[must_use]
+    pub fn weekday(&self) -> Option<Weekday> {
+        self.at.map(|at| at.weekday())
+    }
+
+    /// Whether the stream has a value for the field.
+    #[must_use]
+    pub fn has(&self, field: Field) -> bool {
+        match field.info().ty {
+            Type::Text | Type::TextSet => !self.texts(field).is_empty(),
+            Type::Duration | Type::TimeOfDay => self.number(field).is_some(),
+            Type::Weekday => self.at.is_some(),
         }
     }
 }

@@ -27,7 +27,7 @@ fn every_example_is_clean() {
 
 #[test]
 fn the_examples_do_what_their_comments_say() {
-    use chrono::{NaiveTime, Weekday};
+    use chrono::{NaiveDate, Weekday};
     let title = |name: &str, stream: Stream| {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules-examples");
         let rules = compile(&fs::read_to_string(folder.join(name)).unwrap());
@@ -51,8 +51,7 @@ fn the_examples_do_what_their_comments_say() {
     let cafe = at("/Users/sami/Projects/Cafe\u{301}/app");
     assert_eq!(title("many-machines.toml", cafe), "Café app: cafe, billable");
     let client = |day, hour| Stream {
-        weekday: Some(day),
-        time: NaiveTime::from_hms_opt(hour, 0, 0),
+        at: NaiveDate::from_isoywd_opt(2025, 5, day).and_then(|date| date.and_hms_opt(hour, 0, 0)),
         duration_ms: Some(3_600_000),
         ..at("/home/u/clients/acme/x")
     };

@@ -2,7 +2,7 @@
 //!
 //! Letters are few, so that rules collide and streams hit them.
 
-use chrono::{NaiveTime, Weekday};
+use chrono::{Days, NaiveDate, NaiveTime};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -105,14 +105,16 @@ fn stream() -> impl Strategy<Value = Stream> {
     let length =
         || option::of(prop::sample::select(&[0, 999, 1000, 1500, 2000, 60_000, 60_001][..]));
     let time = prop::sample::select(&[0, 6 * 3600 - 1, 6 * 3600, 12 * 3600, 22 * 3600, 86_399][..]);
-    let day = (0..7_u8).prop_map(|day| Weekday::try_from(day).unwrap());
+    let monday = NaiveDate::from_ymd_opt(2025, 1, 27).unwrap();
+    let day = (0..7_u64).prop_map(move |day| monday + Days::new(day));
     (
         (option::weighted(0.9, text()), texts(), texts(), texts(), option::of(text()), texts()),
-        (length(), length(), length(), option::of(day), option::of(time)),
+        (length(), length(), length(), option::of((day, time))),
     )
-        .prop_map(|(texts, (duration_ms, direct_ms, delegated_ms, weekday, time))| {
+        .prop_map(|(texts, (duration_ms, direct_ms, delegated_ms, at))| {
             let (primary_cwd, tmux_session, agent, git_branch, repo, worktree) = texts;
-            let time = time.and_then(|at| NaiveTime::from_num_seconds_from_midnight_opt(at, 0));
+            let time = |at| NaiveTime::from_num_seconds_from_midnight_opt(at, 0).unwrap();
+            let at = at.map(|(day, at)| day.and_time(time(at)));
             Stream {
                 primary_cwd,
                 tmux_session,
@@ -123,8 +125,7 @@ fn stream() -> impl Strategy<Value = Stream> {
                 duration_ms,
                 direct_ms,
                 delegated_ms,
-                weekday,
-                time,
+                at,
             }
         })
 }

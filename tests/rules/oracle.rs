@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono::Datelike;
 use toml::{Table, Value};
 use tt::rules::Stream;
 use unicode_normalization::UnicodeNormalization;
@@ -229,13 +230,13 @@ fn holds(field: &str, value: &Value, stream: &Stream, homes: &[&str]) -> bool {
         "repo" => stream.repo.iter().collect(),
         "worktree" => stream.worktree.iter().collect(),
         "weekday" => {
-            let day = stream.weekday.map(|day| day.to_string().to_lowercase());
+            let day = stream.at.map(|at| at.weekday()).map(|day| day.to_string().to_lowercase());
             return day.is_some_and(|day| wanted.contains(&day.as_str()));
         }
         "duration" => return compare(stream.duration_ms, wanted[0], millis),
         "direct" => return compare(stream.direct_ms, wanted[0], millis),
         "delegated" => return compare(stream.delegated_ms, wanted[0], millis),
-        "time" => return compare(stream.time.map(|time| time.to_string()), wanted[0], clock),
+        "time" => return compare(stream.at.map(|at| at.time().to_string()), wanted[0], clock),
         _ => panic!("no field {field}"),
     };
     texts.iter().any(|text| wanted.iter().any(|glob_| glob(glob_, text, homes).unwrap()))

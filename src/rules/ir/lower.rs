@@ -6,13 +6,14 @@ use chrono::Weekday;
 use unicode_normalization::UnicodeNormalization;
 
 use super::{
-    Atom, Checked, Pattern, Predicate, Rule, RuleId, RuleInfo, RuleSet, Template, TemplatePart,
-    Test, WeekdaySet,
+    Atom, Checked, Conjunct, Pattern, Predicate, Rule, RuleId, RuleInfo, RuleSet, Template,
+    TemplatePart, Test,
 };
 use crate::diag::suggest::nearest;
 use crate::diag::{Code, Finding, Sink, SourceFile, Span, quote};
 use crate::rules::Env;
 use crate::rules::fields::{Field, Type, WEEKDAYS};
+use crate::rules::lang::WeekdaySet;
 use crate::rules::syntax::embedded::Text;
 use crate::rules::syntax::glob::{
     self, Broken, CLASS_NAMES, GlobError, GlobErrorKind, MAX_LENGTH, MAX_NESTING,
@@ -28,7 +29,7 @@ pub fn check(
     sink: &mut Sink,
 ) -> Option<Checked<RuleSet>> {
     let homes = homes(env, &written.homes);
-    let mut lowerer = Lowerer { file, sink, at_home: Vec::new() };
+    let mut lowerer = Lowerer { file, sink, homes: &homes, at_home: Vec::new() };
     let rules: Vec<_> = written
         .rules
         .iter()
@@ -67,6 +68,8 @@ struct Captured {
 struct Lowerer<'f> {
     file: &'f SourceFile,
     sink: &'f mut Sink,
+    /// What `~` stands for.
+    homes: &'f [String],
     /// The patterns that begin with `~`.
     at_home: Vec<Span>,
 }
@@ -74,9 +77,11 @@ struct Lowerer<'f> {
 impl Lowerer<'_> {
     fn rule(&mut self, node: &RuleNode, id: RuleId) -> Rule {
         let mut captured = Captured::default();
-        let mut conditions = Vec::new();
+        let mut conjuncts = Vec::new();
         for condition in node.matching.iter().flat_map(|matching| &matching.conditions) {
-            conditions.extend(self.condition(condition, &mut captured));
+            let place = Span::new(condition.field_span.start, condition.value.span().end);
+            let predicate = self.condition(condition, &mut captured);
+            conjuncts.extend(predicate.map(|predicate| Conjunct { predicate, place }));
         }
         self.repeated_tags(&node.tags);
         let tags = node.tags.iter().map(|tag| self.template(tag, "tag", &captured)).collect();
@@ -89,7 +94,7 @@ impl Lowerer<'_> {
             line: self.file.line(place.start),
             enabled: node.enabled,
         };
-        Rule { info, condition: Predicate::All(conditions), tags, project }
+        Rule { info, conjuncts, header: node.header, tags, project }
     }
 
     fn condition(&mut self, node: &ConditionNode, captured: &mut Captured) -> Option<Predicate> {
@@ -154,24 +159,27 @@ impl Lowerer<'_> {
                 return None;
             }
         };
-        let patterns: Vec<_> = texts.iter().filter_map(|text| self.glob(text, captured)).collect();
-        let each = patterns.iter().map(|pattern| -> BTreeSet<String> {
-            pattern.captures().into_iter().map(str::to_owned).collect()
-        });
-        captured.sometimes.extend(each.clone().flatten());
-        captured.always.extend(each.reduce(|a, b| &a & &b).unwrap_or_default());
+        let globs: Vec<_> = texts.iter().filter_map(|text| self.glob(text, captured)).collect();
+        let each = globs.iter().map(|(names, _)| names);
+        captured.sometimes.extend(each.clone().flatten().cloned());
+        captured.always.extend(each.cloned().reduce(|a, b| &a & &b).unwrap_or_default());
         let atom = |pattern| Predicate::Atom(Atom { field, test: Test::Glob(pattern) });
-        Some(Predicate::Any(patterns.into_iter().map(atom).collect()))
+        let patterns = globs.into_iter().flat_map(|(_, patterns)| patterns);
+        Some(Predicate::Any(patterns.map(atom).collect()))
     }
 
-    fn glob(&mut self, text: &Text, captured: &mut Captured) -> Option<Pattern> {
+    /// The names that every match of a glob captures, and its patterns: one, or one per home.
+    fn glob(
+        &mut self,
+        text: &Text,
+        captured: &mut Captured,
+    ) -> Option<(BTreeSet<String>, Vec<Pattern>)> {
         match glob::parse(text) {
             Ok(nodes) => {
-                let pattern = Pattern::lower(&nodes);
-                if pattern.starts_at_home() {
+                if nodes.first().is_some_and(|node| node.kind == glob::Kind::Home) {
                     self.at_home.push(text.span);
                 }
-                Some(pattern)
+                Some((glob::captures(&nodes), Pattern::lower(&nodes, self.homes)))
             }
             Err(Broken { errors, captures }) => {
                 // It has findings of its own; its captures get the benefit of the doubt.

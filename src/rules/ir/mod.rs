@@ -22,18 +22,18 @@
 //! force is a matter of types.
 
 mod checked;
+pub mod eval;
 pub mod lower;
 pub mod pattern;
 
 use std::fmt;
 
-use chrono::Weekday;
-
 pub use checked::Checked;
 pub use pattern::{Part, Pattern};
 
 use super::fields::Field;
-use super::syntax::quantity::Intervals;
+use super::lang::{Intervals, WeekdaySet};
+use crate::diag::Span;
 
 /// A rule, by its place in the file: counted from 0, disabled rules included.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -58,7 +58,8 @@ impl fmt::Display for RuleId {
 pub struct RuleSet {
     /// All rules in file order, disabled ones included.
     pub rules: Vec<Rule>,
-    /// The directories that `~` stands for: in NFC, without a `/` at the end, none twice.
+    /// The directories that `~` stood for: in NFC, without a `/` at the end, none twice. Patterns
+    /// hold them as text; these are for showing paths.
     pub homes: Vec<String>,
 }
 
@@ -67,12 +68,23 @@ pub struct RuleSet {
 pub struct Rule {
     /// How it is called and where it stands.
     pub info: RuleInfo,
-    /// When it holds.
-    pub condition: Predicate,
+    /// When it holds: where all of these do. They are what `and` joins at the top.
+    pub conjuncts: Vec<Conjunct>,
+    /// Where the rule begins: its `[[rules.auto_tag]]`.
+    pub header: Span,
     /// The tags it gives.
     pub tags: Vec<Template>,
     /// The project it gives.
     pub project: Option<Template>,
+}
+
+/// A part of a condition that must hold by itself.
+#[derive(Clone, Debug)]
+pub struct Conjunct {
+    /// When it holds.
+    pub predicate: Predicate,
+    /// Where it is written.
+    pub place: Span,
 }
 
 /// What messages say about a rule.
@@ -107,10 +119,12 @@ impl RuleInfo {
 /// When a rule holds.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Predicate {
-    /// Where all of these hold.
+    /// Where all of these hold; of none, everywhere.
     All(Vec<Predicate>),
-    /// Where at least one of these holds.
+    /// Where at least one of these holds; of none, nowhere.
     Any(Vec<Predicate>),
+    /// Where this does not hold.
+    Not(Box<Predicate>),
     /// Where one test holds.
     Atom(Atom),
 }
@@ -128,30 +142,16 @@ pub struct Atom {
 /// What a value must be.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Test {
+    /// Any value.
+    Present,
     /// A text that the pattern matches.
     Glob(Pattern),
+    /// A text other than this one, which is in NFC.
+    IsNot(String),
     /// One of these days.
     Weekday(WeekdaySet),
     /// A number in these ranges.
     Within(Intervals),
-}
-
-/// A set of days.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub struct WeekdaySet(u8);
-
-impl WeekdaySet {
-    /// This set and `day`.
-    #[must_use]
-    pub const fn with(self, day: Weekday) -> Self {
-        Self(self.0 | 1 << day.num_days_from_monday())
-    }
-
-    /// Whether `day` is in it.
-    #[must_use]
-    pub const fn contains(self, day: Weekday) -> bool {
-        self.0 & 1 << day.num_days_from_monday() != 0
-    }
 }
 
 /// Text with holes for captures.

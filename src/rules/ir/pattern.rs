@@ -17,13 +17,11 @@ pub struct Pattern {
 /// A part of a pattern.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Part {
-    /// A home directory; only ever the first part.
-    Home,
     /// This text.
     Literal(String),
     /// Any one character.
     Any,
-    /// Any characters.
+    /// Any characters, none included; never twice in a row.
     Star,
     /// One character of a set.
     Class(Class),
@@ -42,37 +40,30 @@ pub struct Class {
     pub ranges: Vec<(char, char)>,
 }
 
+impl Class {
+    /// Whether it has the character.
+    #[must_use]
+    pub fn contains(&self, c: char) -> bool {
+        self.ranges.iter().any(|(from, to)| (*from..=*to).contains(&c)) != self.negated
+    }
+}
+
 impl Pattern {
-    /// The pattern of a syntax tree.
+    /// The patterns of a syntax tree: one, or for a tree that begins with `~` one per home.
     #[must_use]
-    pub fn lower(nodes: &[Node]) -> Self {
-        Self { parts: sequence(nodes) }
-    }
-
-    /// Whether it begins with `~`.
-    #[must_use]
-    pub fn starts_at_home(&self) -> bool {
-        self.parts.first() == Some(&Part::Home)
-    }
-
-    /// The pattern with `~` replaced, once for every home; without `~`, the pattern alone.
-    #[must_use]
-    pub fn expand(&self, homes: &[String]) -> Vec<Self> {
-        match self.parts.split_first() {
-            Some((Part::Home, rest)) => homes
-                .iter()
-                .map(|home| {
-                    let mut parts = Vec::with_capacity(rest.len() + 1);
-                    push_literal(&mut parts, home);
-                    rest.iter().for_each(|part| match part {
-                        Part::Literal(text) => push_literal(&mut parts, text),
-                        other => parts.push(other.clone()),
-                    });
-                    Self { parts }
-                })
-                .collect(),
-            _ => vec![self.clone()],
+    pub fn lower(nodes: &[Node], homes: &[String]) -> Vec<Self> {
+        match nodes.split_first() {
+            Some((Node { kind: Kind::Home, .. }, rest)) => {
+                homes.iter().map(|home| Self { parts: sequence(home, rest) }).collect()
+            }
+            _ => vec![Self { parts: sequence("", nodes) }],
         }
+    }
+
+    /// The pattern that matches this text alone, which is in NFC.
+    #[must_use]
+    pub fn literal(text: &str) -> Self {
+        Self { parts: sequence(text, &[]) }
     }
 
     /// The names that every match captures.
@@ -93,23 +84,28 @@ fn captures(parts: &[Part]) -> BTreeSet<&str> {
                 let each = alternatives.iter().map(|parts| captures(parts));
                 names.extend(each.reduce(|a, b| &a & &b).unwrap_or_default());
             }
-            Part::Home | Part::Literal(_) | Part::Any | Part::Star | Part::Class(_) => {}
+            Part::Literal(_) | Part::Any | Part::Star | Part::Class(_) => {}
         }
     }
     names
 }
 
-fn sequence(nodes: &[Node]) -> Vec<Part> {
+fn sequence(before: &str, nodes: &[Node]) -> Vec<Part> {
     let mut parts = Vec::new();
+    push_literal(&mut parts, before);
     for node in nodes {
         match &node.kind {
-            Kind::Home => parts.push(Part::Home),
+            // Only ever the first node of a pattern, and replaced there.
+            Kind::Home => {}
             Kind::Literal(c) => push_literal(&mut parts, c.encode_utf8(&mut [0; 4])),
             Kind::Any => parts.push(Part::Any),
+            Kind::Star if parts.last() == Some(&Part::Star) => {}
             Kind::Star => parts.push(Part::Star),
             Kind::Class { negated, members } => parts.push(class(*negated, members)),
             Kind::Group(alternatives) => {
-                parts.push(Part::Group(alternatives.iter().map(|nodes| sequence(nodes)).collect()));
+                parts.push(Part::Group(
+                    alternatives.iter().map(|nodes| sequence("", nodes)).collect(),
+                ));
             }
             Kind::Capture(name) => parts.push(Part::Capture(name.clone())),
         }

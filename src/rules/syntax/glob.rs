@@ -6,6 +6,8 @@
 //! INVARIANT (depth): a tree is at most [`MAX_NESTING`] groups deep, so later stages may recurse
 //! over it freely.
 
+use std::collections::BTreeSet;
+
 use pest::Parser as _;
 use pest::iterators::Pair;
 
@@ -199,6 +201,25 @@ pub fn parse(pattern: &Text) -> Result<Vec<Node>, Broken> {
         builder.token(&token);
     }
     builder.finish()
+}
+
+/// The names that every match of the pattern captures.
+#[must_use]
+pub fn captures(nodes: &[Node]) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for node in nodes {
+        match &node.kind {
+            Kind::Capture(name) => {
+                names.insert(name.clone());
+            }
+            Kind::Group(alternatives) => {
+                let each = alternatives.iter().map(|nodes| captures(nodes));
+                names.extend(each.reduce(|a, b| &a & &b).unwrap_or_default());
+            }
+            Kind::Home | Kind::Literal(_) | Kind::Any | Kind::Star | Kind::Class { .. } => {}
+        }
+    }
+    names
 }
 
 /// A group whose `}` has not come yet.

@@ -6,25 +6,12 @@
 
 use std::fmt;
 
+use crate::rules::lang::Intervals;
+
 /// Nanoseconds in a second, the unit of times being nanoseconds since midnight.
 pub const NANOS_PER_SECOND: i64 = 1_000_000_000;
-const DAY: i64 = 24 * 3600 * NANOS_PER_SECOND;
-
-/// A set of whole numbers: ranges with both ends included, in order and apart.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Intervals(Vec<(i64, i64)>);
-
-impl Intervals {
-    /// The ranges, both ends included, in order.
-    #[must_use]
-    pub fn ranges(&self) -> &[(i64, i64)] {
-        &self.0
-    }
-
-    fn of(ranges: impl IntoIterator<Item = (i64, i64)>) -> Self {
-        Self(ranges.into_iter().filter(|(from, to)| from <= to).collect())
-    }
-}
+/// Nanoseconds in a day, which is one more than a time of day can be.
+pub const DAY: i64 = 24 * 3600 * NANOS_PER_SECOND;
 
 /// What is compared.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -111,12 +98,10 @@ fn compare(operator: &str, value: i64) -> Intervals {
 }
 
 fn range(start: i64, end: i64, unit: Unit) -> Option<Intervals> {
-    // A leap second is later than any time that can be written, and still before midnight.
-    let end_of_day = |end: i64| if end == DAY { i64::MAX } else { end - 1 };
     match unit {
         _ if start == end => None,
-        Unit::Duration => (start < end).then(|| Intervals::of([(start, end - 1)])),
-        Unit::TimeOfDay if start < end => Some(Intervals::of([(start, end_of_day(end))])),
+        Unit::Duration | Unit::TimeOfDay if start < end => Some(Intervals::of([(start, end - 1)])),
+        Unit::Duration => None,
         Unit::TimeOfDay => Some(Intervals::of([(i64::MIN, end - 1), (start, i64::MAX)])),
     }
 }
@@ -197,7 +182,7 @@ mod tests {
         let read = |text| ranges(text, Unit::TimeOfDay);
         assert_eq!(read("09:00..17:30"), [(9 * hour, 17 * hour + hour / 2 - 1)]);
         assert_eq!(read("22:00..06:00"), [(i64::MIN, 6 * hour - 1), (22 * hour, i64::MAX)]);
-        assert_eq!(read("18:00..24:00"), [(18 * hour, i64::MAX)]);
+        assert_eq!(read("18:00..24:00"), [(18 * hour, DAY - 1)]);
         assert_eq!(read("> 9:00:01"), [(9 * hour + NANOS_PER_SECOND + 1, i64::MAX)]);
     }
 

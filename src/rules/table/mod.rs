@@ -38,7 +38,8 @@ use std::collections::HashMap;
 use chrono::Weekday;
 
 use super::fields::{FIELDS, Field, Type};
-use super::ir::{Atom, Checked, Predicate, RuleId, RuleSet, Test};
+use super::ir::{Atom, Checked, Predicate, Rule, RuleId, RuleSet, Test};
+use super::stream::Stream;
 use number::NumberTable;
 use text::{TextBuilder, TextCache, TextTable};
 
@@ -77,6 +78,8 @@ pub struct Table {
     /// Per atom, what it counts for; a gate that has it twice is named twice.
     parents: Vec<Vec<Opens>>,
     gates: Vec<Gate>,
+    /// Rules with conditions that counting cannot decide, in order.
+    walked: Vec<Rule>,
 }
 
 impl Table {
@@ -84,10 +87,22 @@ impl Table {
     #[must_use]
     pub fn compile(rules: &Checked<RuleSet>) -> Self {
         let mut builder = Builder::default();
+        let mut walked = Vec::new();
         for rule in rules.rules.iter().filter(|rule| rule.info.enabled) {
-            builder.predicate(&rule.condition, Opens::Rule(rule.info.id));
+            let conditions: Vec<_> = rule.conjuncts.iter().map(|it| &it.predicate).collect();
+            if conditions.iter().all(|it| counts(it)) {
+                builder.rule(&conditions, rule.info.id);
+            } else {
+                walked.push(rule.clone());
+            }
         }
-        builder.finish(&rules.homes)
+        Self { walked, ..builder.finish() }
+    }
+
+    /// The first rule that counting cannot decide and that holds.
+    #[must_use]
+    pub fn walk(&self, stream: &Stream) -> Option<RuleId> {
+        self.walked.iter().find(|rule| rule.holds(stream)).map(|rule| rule.info.id)
     }
 
     /// The text tables, each with its field.
@@ -167,7 +182,23 @@ struct Builder<'r> {
     gates: Vec<Gate>,
 }
 
+/// Whether gates that count what holds can decide it.
+fn counts(predicate: &Predicate) -> bool {
+    match predicate {
+        Predicate::All(children) => !children.is_empty() && children.iter().all(counts),
+        Predicate::Any(children) => children.iter().all(counts),
+        Predicate::Not(_) => false,
+        Predicate::Atom(atom) => !matches!(atom.test, Test::Present | Test::IsNot(_)),
+    }
+}
+
 impl<'r> Builder<'r> {
+    fn rule(&mut self, conditions: &[&'r Predicate], rule: RuleId) {
+        let id = GateId(number(self.gates.len()));
+        self.gates.push(Gate { needed: number(conditions.len()), opens: Opens::Rule(rule) });
+        conditions.iter().for_each(|it| self.predicate(it, Opens::Gate(id)));
+    }
+
     fn predicate(&mut self, predicate: &'r Predicate, opens: Opens) {
         match predicate {
             // A gate around a single child would only pass it on.
@@ -176,6 +207,7 @@ impl<'r> Builder<'r> {
             }
             Predicate::All(children) => self.gate(children, number(children.len()), opens),
             Predicate::Any(children) => self.gate(children, 1, opens),
+            Predicate::Not(_) => {}
             Predicate::Atom(atom) => {
                 let atom = self.atom(atom);
                 if let Some(parents) = self.parents.get_mut(atom.0 as usize) {
@@ -201,7 +233,7 @@ impl<'r> Builder<'r> {
         id
     }
 
-    fn finish(self, homes: &[String]) -> Table {
+    fn finish(self) -> Table {
         let mut texts = Vec::new();
         let mut numbers = Vec::new();
         let mut weekdays: [Vec<AtomId>; 7] = Default::default();
@@ -216,7 +248,7 @@ impl<'r> Builder<'r> {
                 continue;
             }
             match info.ty {
-                Type::Text | Type::TextSet => texts.push((info.field, text_table(&atoms, homes))),
+                Type::Text | Type::TextSet => texts.push((info.field, text_table(&atoms))),
                 Type::Duration | Type::TimeOfDay => {
                     numbers.push((info.field, number_table(&atoms)));
                 }
@@ -224,17 +256,15 @@ impl<'r> Builder<'r> {
             }
         }
         let Self { parents, gates, .. } = self;
-        Table { texts, numbers, weekdays, parents, gates }
+        Table { texts, numbers, weekdays, parents, gates, walked: Vec::new() }
     }
 }
 
-fn text_table(atoms: &[(AtomId, &Test)], homes: &[String]) -> TextTable {
+fn text_table(atoms: &[(AtomId, &Test)]) -> TextTable {
     let mut builder = TextBuilder::default();
     for (id, test) in atoms {
         if let Test::Glob(pattern) = test {
-            for pattern in pattern.expand(homes) {
-                builder.add(*id, pattern);
-            }
+            builder.add(*id, pattern.clone());
         }
     }
     builder.finish()

@@ -126,7 +126,7 @@ pub fn capture_names(parts: &[Part]) -> Vec<&str> {
             Part::Group(alternatives) => {
                 names.extend(alternatives.iter().flat_map(|parts| capture_names(parts)));
             }
-            Part::Home | Part::Literal(_) | Part::Any | Part::Star | Part::Class(_) => {}
+            Part::Literal(_) | Part::Any | Part::Star | Part::Class(_) => {}
         }
     }
     names
@@ -138,8 +138,6 @@ fn sequence(parts: &[Part], captures: &mut u32) -> Hir {
 
 fn one(part: &Part, captures: &mut u32) -> Hir {
     match part {
-        // Replaced before; without a home, such a pattern is not compiled at all.
-        Part::Home => Hir::fail(),
         Part::Literal(text) => Hir::literal(text.as_bytes()),
         Part::Any => characters([('\0', char::MAX)], false),
         Part::Star => {

@@ -61,7 +61,7 @@ pub struct TextBuilder {
 }
 
 impl TextBuilder {
-    /// Adds a pattern in which `~` is replaced.
+    /// Adds a pattern.
     pub fn add(&mut self, atom: AtomId, pattern: Pattern) {
         match Shape::of(pattern) {
             Shape::Exact(text) => self.exact.push((text, atom)),
