@@ -63,6 +63,23 @@ impl Text {
         }
     }
 
+    /// The bytes `start..end` of the text, as a text of their own.
+    #[must_use]
+    pub fn part(&self, start: usize, end: usize) -> Self {
+        let map = match &self.map {
+            Map::Whole => Map::Whole,
+            Map::Verbatim(base) => Map::Verbatim(base + start),
+            Map::Pieces(pieces) => {
+                let [from, to] =
+                    [start, end].map(|byte| pieces.partition_point(|(at, _)| *at < byte));
+                let part = pieces.get(from..to).unwrap_or_default();
+                Map::Pieces(part.iter().map(|(at, span)| (at - start, *span)).collect())
+            }
+        };
+        let text = self.text.get(start..end).unwrap_or_default().to_owned();
+        Self { text, span: self.place(start, end), map }
+    }
+
     /// The same string in NFC, each character placed where those it was made of stand.
     #[must_use]
     pub fn nfc(&self) -> Self {
@@ -186,6 +203,18 @@ mod tests {
         let text = text_of(source);
         assert_eq!(written(source, &text, "two"), "two");
         assert_eq!(written(source, &text, "["), "[");
+    }
+
+    #[test]
+    fn parts_keep_places() {
+        for source in ["v = 'ab<x>d'", r#"v = "a\u0062<\u0078>d""#] {
+            let text = text_of(source);
+            let part = text.part(2, 5);
+            assert_eq!(part.text, "<x>");
+            assert_eq!(part.span, text.place(2, 5));
+            assert_eq!(part.place(1, 2), text.place(3, 4), "{source}");
+            assert_eq!(part.nfc().place(2, 3), text.place(4, 5));
+        }
     }
 
     #[test]

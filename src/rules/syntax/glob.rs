@@ -222,6 +222,19 @@ pub fn captures(nodes: &[Node]) -> BTreeSet<String> {
     names
 }
 
+/// Every name that the pattern captures somewhere, and where.
+#[must_use]
+pub fn capture_places<'n>(nodes: &'n [Node]) -> Vec<(&'n str, Span)> {
+    let of_node = |node: &'n Node| match &node.kind {
+        Kind::Capture(name) => vec![(name.as_str(), node.span)],
+        Kind::Group(alternatives) => {
+            alternatives.iter().flat_map(|nodes| capture_places(nodes)).collect()
+        }
+        Kind::Home | Kind::Literal(_) | Kind::Any | Kind::Star | Kind::Class { .. } => Vec::new(),
+    };
+    nodes.iter().flat_map(of_node).collect()
+}
+
 /// A group whose `}` has not come yet.
 struct OpenGroup {
     span: Span,

@@ -6,7 +6,7 @@
 //! recovery, a broken rule is reported and left out, and the next one is read.
 //!
 //! ```text
-//! config.toml ── toml ──▶ RuleFile ── per string ──▶ glob · quantity · template
+//! config.toml ── toml ──▶ RuleFile ── per string ──▶ when · glob · quantity · template
 //! ```
 //!
 //! INVARIANT (place): every node carries the bytes it was written with, through escapes, several
@@ -19,6 +19,7 @@ pub mod glob;
 pub mod quantity;
 pub mod template;
 pub mod toml;
+pub mod when;
 
 use crate::diag::Span;
 use embedded::Text;
@@ -41,6 +42,8 @@ pub struct RuleNode {
     pub name: Option<Text>,
     /// `match`.
     pub matching: Option<MatchNode>,
+    /// `when`, where it is a text.
+    pub when: Option<WhenNode>,
     /// `tags`, where they are a list of texts.
     pub tags: Vec<Text>,
     /// `project`.
@@ -56,6 +59,15 @@ pub struct MatchNode {
     pub key: Span,
     /// Its conditions, in order.
     pub conditions: Vec<ConditionNode>,
+}
+
+/// A `when` expression, not yet read.
+#[derive(Clone, Debug)]
+pub struct WhenNode {
+    /// The key `when`.
+    pub key: Span,
+    /// The expression.
+    pub text: Text,
 }
 
 /// A condition of a `match` block.

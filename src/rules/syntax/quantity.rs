@@ -1,5 +1,8 @@
 //! Comparisons and ranges of durations and times of day: `">= 15m"`, `"09:00..17:30"`.
 //!
+//! In a `match` block they are texts, read here as a whole; a `when` expression has read operator
+//! and values already and asks for their meaning only.
+//!
 //! Both become sets of whole numbers ([`Intervals`]): milliseconds for durations, nanoseconds
 //! since midnight for times. A range holds its start and not its end, like every interval in `tt`,
 //! so that neighbouring ranges share nothing.
@@ -55,7 +58,56 @@ impl fmt::Display for QuantityErrorKind {
     }
 }
 
-const OPERATORS: [&str; 6] = ["<=", ">=", "==", "!=", "<", ">"];
+/// How a value is compared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Comparison {
+    /// `<=`
+    AtMost,
+    /// `>=`
+    AtLeast,
+    /// `==`
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `<`
+    Less,
+    /// `>`
+    More,
+}
+
+impl Comparison {
+    /// Every comparison, longer spellings before those they begin with.
+    pub const ALL: [Self; 6] =
+        [Self::AtMost, Self::AtLeast, Self::Equal, Self::NotEqual, Self::Less, Self::More];
+
+    /// How it is written.
+    #[must_use]
+    pub const fn symbol(self) -> &'static str {
+        match self {
+            Self::AtMost => "<=",
+            Self::AtLeast => ">=",
+            Self::Equal => "==",
+            Self::NotEqual => "!=",
+            Self::Less => "<",
+            Self::More => ">",
+        }
+    }
+
+    /// The numbers that compare so with `value`.
+    #[must_use]
+    pub fn with(self, value: i64) -> Intervals {
+        let below = (i64::MIN, value.saturating_sub(1));
+        let above = (value.saturating_add(1), i64::MAX);
+        match self {
+            Self::AtMost => Intervals::of([(i64::MIN, value)]),
+            Self::AtLeast => Intervals::of([(value, i64::MAX)]),
+            Self::Equal => Intervals::of([(value, value)]),
+            Self::NotEqual => Intervals::of([below, above]),
+            Self::Less => Intervals::of([below]),
+            Self::More => Intervals::of([above]),
+        }
+    }
+}
 
 /// Reads a comparison or range.
 ///
@@ -65,10 +117,10 @@ const OPERATORS: [&str; 6] = ["<=", ">=", "==", "!=", "<", ">"];
 pub fn parse(text: &str, unit: Unit) -> Result<Intervals, QuantityError> {
     let begin = text.len() - text.trim_start().len();
     let trimmed = text.trim();
-    for operator in OPERATORS {
-        if let Some(rest) = trimmed.strip_prefix(operator) {
-            let value = value_at(text, rest, begin + operator.len(), unit)?;
-            return Ok(compare(operator, value));
+    for comparison in Comparison::ALL {
+        if let Some(rest) = trimmed.strip_prefix(comparison.symbol()) {
+            let value = value_at(text, rest, begin + comparison.symbol().len(), unit)?;
+            return Ok(comparison.with(value));
         }
     }
     let Some((from, to)) = trimmed.split_once("..") else {
@@ -84,20 +136,10 @@ pub fn parse(text: &str, unit: Unit) -> Result<Intervals, QuantityError> {
     })
 }
 
-fn compare(operator: &str, value: i64) -> Intervals {
-    let below = (i64::MIN, value.saturating_sub(1));
-    let above = (value.saturating_add(1), i64::MAX);
-    match operator {
-        "<" => Intervals::of([below]),
-        "<=" => Intervals::of([(i64::MIN, value)]),
-        ">" => Intervals::of([above]),
-        ">=" => Intervals::of([(value, i64::MAX)]),
-        "==" => Intervals::of([(value, value)]),
-        _ => Intervals::of([below, above]),
-    }
-}
-
-fn range(start: i64, end: i64, unit: Unit) -> Option<Intervals> {
+/// The numbers from `start` up to `end`; `None` if that is none at all. A range of times may pass
+/// midnight.
+#[must_use]
+pub fn range(start: i64, end: i64, unit: Unit) -> Option<Intervals> {
     match unit {
         _ if start == end => None,
         Unit::Duration | Unit::TimeOfDay if start < end => Some(Intervals::of([(start, end - 1)])),
@@ -109,15 +151,20 @@ fn range(start: i64, end: i64, unit: Unit) -> Option<Intervals> {
 /// The value written in `part`, which begins at byte `at` of `text`.
 fn value_at(text: &str, part: &str, at: usize, unit: Unit) -> Result<i64, QuantityError> {
     let value = part.trim();
-    let read = match unit {
-        Unit::Duration => duration(value),
-        Unit::TimeOfDay => time_of_day(value),
-    };
-    read.ok_or_else(|| {
+    read(value, unit).ok_or_else(|| {
         let start = (at + part.len() - part.trim_start().len()).min(text.len());
         let kind = QuantityErrorKind::BadValue(unit);
         QuantityError { kind, start, end: start + value.len() }
     })
+}
+
+/// The value that `text` stands for, if it is one.
+#[must_use]
+pub fn read(text: &str, unit: Unit) -> Option<i64> {
+    match unit {
+        Unit::Duration => duration(text),
+        Unit::TimeOfDay => time_of_day(text),
+    }
 }
 
 /// `1h30m`, `90s`, `250ms`: numbers with units, larger units first, each at most once.

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use toml::de::{DeArray, DeTable, DeValue};
 
 use super::embedded::Text;
-use super::{ConditionNode, MatchNode, RuleFile, RuleNode, ValueNode};
+use super::{ConditionNode, MatchNode, RuleFile, RuleNode, ValueNode, WhenNode};
 use crate::diag::suggest::nearest;
 use crate::diag::{Code, Finding, Sink, SourceFile, Span, quote};
 
@@ -191,6 +191,7 @@ impl Reader<'_> {
             header,
             name: None,
             matching: None,
+            when: None,
             tags: Vec::new(),
             project: None,
             enabled: true,
@@ -236,17 +237,11 @@ impl Reader<'_> {
                 rule.matching = Some(MatchNode { key: span, conditions });
             }
             ("match", _) => self.wrong_type(value, "'match'", "a table of conditions"),
-            _ => self.when(span),
+            _ => match self.text(value) {
+                Some(text) => rule.when = Some(WhenNode { key: span, text }),
+                None => self.wrong_type(value, "'when'", "a text"),
+            },
         }
-    }
-
-    fn when(&mut self, key: Span) {
-        let headline = "'when' is not supported yet";
-        self.sink.push(
-            Finding::new(Code::WhenUnsupported, key, headline)
-                .label("this version knows only 'match'")
-                .help("write the conditions as 'match = { FIELD = VALUE, … }'"),
-        );
     }
 
     fn empty_match(&mut self, span: Span) {
