@@ -70,7 +70,7 @@ pub fn run(conn: &Connection, rules: &Rules, zone: Zone, now: &str) -> Result<us
     let mut scratch = Scratch::default();
     for row in &flagged {
         let stream = viewer.view(row)?;
-        let winner = rules.first_match(&stream, &mut scratch);
+        let winner = rules.first_match_with(&stream, &mut scratch);
         let outcome = winner.map(|id| rules.outcome(id, &stream)).unwrap_or_default();
         let rule = winner.map(|id| rules.rule(id)).map(|rule| RuleRef {
             index: i64::try_from(rule.index()).unwrap_or(i64::MAX),

@@ -183,7 +183,7 @@ fn of_stream(app: &App, text: &str, format: Format, out: &mut dyn Write) -> Outc
     let stream = Viewer::new(store.conn(), app.env.zone).view(&row)?;
     let now = tags::of_stream(store.conn(), &row.id)?;
     let winner = compiled(&config).and_then(|rules| {
-        let id = rules.first_match(&stream, &mut Scratch::default())?;
+        let id = rules.first_match(&stream)?;
         Some((rules.rule(id).clone(), rules.outcome(id, &stream)))
     });
     if format == Format::Json {
@@ -264,7 +264,7 @@ fn dry_run(app: &App, format: Format, out: &mut dyn Write) -> Outcome {
     for row in derived::without_rule_tags(conn)? {
         total += 1;
         let stream = viewer.view(&row)?;
-        let winner = rules.and_then(|rules| rules.first_match(&stream, &mut scratch));
+        let winner = rules.and_then(|rules| rules.first_match_with(&stream, &mut scratch));
         match winner.and_then(|id| matched.get_mut(id.index())) {
             Some(count) => *count += 1,
             None => unmatched += 1,

@@ -31,7 +31,7 @@
 //!
 //! ```
 //! use tt::diag::SourceFile;
-//! use tt::rules::{Env, Scratch, Stream, check};
+//! use tt::rules::{Env, Stream, check};
 //!
 //! let file = SourceFile::new("config.toml", r#"
 //! [[rules.auto_tag]]
@@ -47,7 +47,7 @@
 //!     primary_cwd: Some("/home/sami/clients/acme/web".into()),
 //!     ..Stream::default()
 //! };
-//! let winner = rules.first_match(&stream, &mut Scratch::default()).expect("it matches");
+//! let winner = rules.first_match(&stream).expect("it matches");
 //! assert_eq!(rules.rule(winner).title(), "rule 1");
 //! assert_eq!(rules.outcome(winner, &stream).tags, ["client:acme", "billable"]);
 //! ```
@@ -66,11 +66,14 @@ mod stream;
 pub mod syntax;
 pub mod table;
 
+use std::sync::{Mutex, PoisonError};
+
 use crate::diag::{Finding, Sink, SourceFile};
 pub use engine::Scratch;
 pub use fill::Outcome;
 pub use ir::{Checked, RuleId, RuleInfo, RuleSet};
 pub use stream::Stream;
+pub use table::dump::TableDump;
 
 use engine::TableId;
 use fill::Filler;
@@ -110,7 +113,8 @@ impl Checked<RuleSet> {
     pub fn compile(&self) -> Rules {
         let fillers = self.rules.iter().map(Filler::new).collect();
         let infos = self.rules.iter().map(|rule| rule.info.clone()).collect();
-        Rules { id: TableId::fresh(), table: Table::compile(self), infos, fillers }
+        let table = Table::compile(self);
+        Rules { id: TableId::fresh(), table, infos, fillers, pool: Mutex::default() }
     }
 }
 
@@ -121,16 +125,67 @@ pub struct Rules {
     table: Table,
     infos: Vec<RuleInfo>,
     fillers: Vec<Filler>,
+    /// Scratches of [`Rules::first_match`] that are not in use.
+    pool: Mutex<Vec<Scratch>>,
 }
 
 impl Rules {
+    /// Checks and compiles a rule file.
+    ///
+    /// ```
+    /// use tt::rules::{Env, Rules, Stream};
+    ///
+    /// let config = r#"
+    /// [[rules.auto_tag]]
+    /// match = { primary_cwd = "/srv/*", agent = ["codex", "claude-*"] }
+    /// tags = ["servers"]
+    /// "#;
+    /// let rules = Rules::compile(config, &Env::default()).expect("no mistakes");
+    /// let stream = Stream {
+    ///     primary_cwd: Some("/srv/web".into()),
+    ///     agent: vec!["codex".into()],
+    ///     ..Stream::default()
+    /// };
+    /// let hit = rules.first_match(&stream);
+    /// assert_eq!(hit.map(|id| rules.rule(id).line), Some(3));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// With an error in the file, everything that was found, warnings too. To have warnings of a
+    /// sound file, use [`check`].
+    pub fn compile(text: &str, env: &Env) -> Result<Self, Vec<Finding>> {
+        let checkup = check(&SourceFile::new("config.toml", text), env);
+        checkup.rules.map(|rules| rules.compile()).ok_or(checkup.findings)
+    }
+
     /// The first enabled rule that holds for the stream.
     ///
-    /// Costs the length of the stream's texts and one step per test passed, however many rules
-    /// there are that have nothing to do with the stream.
+    /// Any number of threads may ask at the same time. In a loop,
+    /// [`first_match_with`](Self::first_match_with) saves a lock per stream.
     #[must_use]
-    pub fn first_match(&self, stream: &Stream, scratch: &mut Scratch) -> Option<RuleId> {
+    pub fn first_match(&self, stream: &Stream) -> Option<RuleId> {
+        // A thread that panicked while it held the lock left whole scratches behind.
+        let pool = || self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut scratch = pool().pop().unwrap_or_default();
+        let found = self.first_match_with(stream, &mut scratch);
+        pool().push(scratch);
+        found
+    }
+
+    /// The first enabled rule that holds for the stream, with a scratch of the caller's.
+    ///
+    /// Costs about the length of the stream's texts, however many rules there are; a text that the
+    /// scratch has met before costs one look-up.
+    #[must_use]
+    pub fn first_match_with(&self, stream: &Stream, scratch: &mut Scratch) -> Option<RuleId> {
         engine::first_match(&self.table, self.id, stream, scratch)
+    }
+
+    /// What the decision table made of the rules, for people; it can be displayed.
+    #[must_use]
+    pub fn describe(&self) -> TableDump {
+        self.table.describe()
     }
 
     /// Name and place of a rule.

@@ -31,7 +31,7 @@ fn the_examples_do_what_their_comments_say() {
     let title = |name: &str, stream: Stream| {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules-examples");
         let rules = compile(&fs::read_to_string(folder.join(name)).unwrap());
-        let id = rules.first_match(&stream, &mut Scratch::default());
+        let id = rules.first_match(&stream);
         id.map_or_else(String::new, |id| {
             let outcome = rules.outcome(id, &stream);
             format!("{}: {}", rules.rule(id).title(), outcome.tags.join(", "))
@@ -139,7 +139,7 @@ fn captures_fill_tags() {
         git_branch: ["feat/T2-x-y", "main", "fix/T1-", "fix/T1-again"].map(str::to_owned).to_vec(),
         ..Default::default()
     };
-    let id = rules.first_match(&stream, &mut Default::default()).unwrap();
+    let id = rules.first_match(&stream).unwrap();
     let outcome = rules.outcome(id, &stream);
     // A capture is long and `*` short: of T2-x-y, the ticket is T2-x.
     let tags = ["client:acme", "T1", "T2-x", "acme/T1", "acme/T2-x", "billable"];
@@ -161,7 +161,7 @@ fn a_capture_comes_from_a_condition_that_always_makes_it() {
         repo: Some("acme/web".into()),
         ..Stream::default()
     };
-    let id = rules.first_match(&stream, &mut Scratch::default()).unwrap();
+    let id = rules.first_match(&stream).unwrap();
     assert_eq!(rules.outcome(id, &stream).tags, ["acme"]);
 }
 
@@ -219,8 +219,9 @@ fn a_scratch_may_change_hands() {
     let second = compile(&format!("{}{}", rule_of("x"), rule_of("?[de]?")));
     let mut scratch = Scratch::default();
     for _ in 0..2 {
-        let mut index =
-            |rules: &Rules, cwd| rules.first_match(&at(cwd), &mut scratch).map(|id| id.index());
+        let mut index = |rules: &Rules, cwd| {
+            rules.first_match_with(&at(cwd), &mut scratch).map(|id| id.index())
+        };
         assert_eq!(index(&first, "abd"), Some(0));
         assert_eq!(index(&second, "abd"), None);
         assert_eq!(index(&second, "aed"), Some(1));

@@ -8,3 +8,4 @@ mod findings;
 mod laws;
 mod oracle;
 mod support;
+mod table;

@@ -1,7 +1,7 @@
 //! Helpers that keep a test as short as its case.
 
 use tt::diag::SourceFile;
-use tt::rules::{Checkup, Env, Rules, Scratch, Stream};
+use tt::rules::{Checkup, Env, Rules, Stream};
 
 pub(crate) const HOME: &str = "/home/u";
 
@@ -23,7 +23,7 @@ pub(crate) fn compile(text: &str) -> Rules {
 
 /// The index of the winner.
 pub(crate) fn winner(rules: &Rules, stream: &Stream) -> Option<usize> {
-    rules.first_match(stream, &mut Scratch::default()).map(|id| id.index())
+    rules.first_match(stream).map(|id| id.index())
 }
 
 pub(crate) fn at(cwd: &str) -> Stream {

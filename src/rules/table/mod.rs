@@ -2,306 +2,266 @@
 //!
 //! The question is which rule, in file order, is the first whose condition holds. Asking rule by
 //! rule costs every stream the whole list; the table turns the question round. It asks each value
-//! of the stream once, *which tests does this value pass?*, and lets the answers count:
+//! of the stream once, *what do you decide?*:
 //!
 //! ```text
-//!   value ──▶ tests passed ──▶ gates ──▶ rules ──▶ the smallest
+//!   value                       decides    and passes, for conditions that ask
+//!   "/home/sami/oss/tt"         rule 7     ~/oss/*  ─┐
+//!   "claude-code"               nothing    claude-code ─┴─▶ rule 3: asks for both
 //!
-//!   "/home/sami/oss/tt" ─▶ ~/oss/* ──────────┐
-//!                                            ├─▶ All, 2 of 2 ─▶ rule 3
-//!   "claude-code" ───────▶ agent claude-code ┘
+//!   the first match: the smallest of 7, 3
 //! ```
 //!
-//! Texts go to a table per field that keeps patterns by their shape ([`text`]): most patterns are
-//! a word or a directory and cost one hash look-up for all of them together. Numbers and days have
-//! tables of their own ([`number`]). A condition is a tree of gates: `All` of n opens at its n-th
-//! child, `Any` at its first.
+//! 1. [`plan`] says of each rule which test decides it, or off which test its condition hangs.
+//! 2. [`text`] keeps the patterns of a field by their shapes, [`number`] ranges of numbers and days.
+//! 3. A value's answer is the smallest rule that it decides alone, and the *tracks* it passes:
+//!    patterns that conditions ask for. The answer depends on nothing but the value, so the engine
+//!    keeps it for the next stream.
+//! 4. [`condition`]s hang off tracks and numbers. One is asked only when its trigger has passed and
+//!    its rule is smaller than the best so far, and answered from tracks, without a pattern.
 //!
-//! INVARIANT (first match): the rule found is the smallest that holds. A gate hears of each child at
-//! most once per stream, so it opens exactly when the count *reaches* the number it needs. A gate
-//! without children never opens; the check lets no condition be empty.
+//! Rules are numbers in file order, so "first" is "smallest", and whatever cannot be smaller than
+//! the best so far is not looked at.
 //!
 //! INVARIANT (immutable): nothing in a table changes after it is built; what a search needs to
 //! remember is in the caller's scratch.
 //!
-//! Cost: building is linear in the text of the rules, apart from patterns that need an automaton,
-//! whose states are made only when a value reaches them. A search costs the length of the values,
-//! plus one step per test passed and gate reached.
+//! Cost: building is linear in the text of the rules, but for sorting. A search costs about the
+//! length of the values, plus the conditions whose trigger has passed.
 //!
 //! Held to the rule-by-rule interpreter in `tests/rules/`.
 
+pub mod condition;
+pub mod dump;
 pub mod number;
+mod plan;
+#[cfg(test)]
+mod tests;
 pub mod text;
 
-use std::collections::HashMap;
-
-use chrono::Weekday;
-
 use super::fields::{FIELDS, Field, Type};
-use super::ir::{Atom, Checked, Predicate, Rule, RuleId, RuleSet, Test};
-use super::stream::Stream;
+use super::ir::{Checked, RuleId, RuleSet};
+use super::lang::Intervals;
+pub use condition::{Fact, ResidualId, Residuals};
 use number::NumberTable;
-use text::{TextBuilder, TextCache, TextTable};
+use plan::Plan;
+use text::{TextCache, TextTable, Wanted};
 
-/// A test, shared by all rules that make it.
+/// No rule: greater than any.
+pub const NO_RULE: RuleId = RuleId(u32::MAX);
+
+/// A pattern that conditions ask for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct AtomId(pub u32);
+pub struct TrackId(pub u32);
 
-/// A node of a condition.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct GateId(pub u32);
+impl TrackId {
+    /// Of a pattern that no condition asks for.
+    pub const NONE: Self = Self(u32::MAX);
 
-/// What a test or a gate counts for once it holds.
-#[derive(Clone, Copy, Debug)]
-pub enum Opens {
-    /// It counts for another gate.
-    Gate(GateId),
-    /// It is the whole condition of a rule.
-    Rule(RuleId),
+    /// As an index.
+    #[inline]
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
 }
 
-/// Opens when `needed` of its children hold.
-#[derive(Clone, Copy, Debug)]
-pub struct Gate {
-    /// How many children must hold.
-    pub needed: u32,
-    /// What then.
-    pub opens: Opens,
+/// A rule that holds if what is left of its condition does.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Hook {
+    /// The rule.
+    pub rule: RuleId,
+    /// What is left to ask.
+    pub residual: ResidualId,
+}
+
+/// The patterns of a text field.
+#[derive(Debug)]
+pub struct TextField {
+    /// The field.
+    pub field: Field,
+    /// Its patterns.
+    pub table: TextTable,
+    /// Whether conditions ask for values that fail a pattern, so that each value counts.
+    pub every_value: bool,
 }
 
 /// All rules of a file, ready to decide streams.
 #[derive(Debug)]
 pub struct Table {
-    texts: Vec<(Field, TextTable)>,
+    texts: Vec<TextField>,
     numbers: Vec<(Field, NumberTable)>,
-    weekdays: [Vec<AtomId>; 7],
-    /// Per atom, what it counts for; a gate that has it twice is named twice.
-    parents: Vec<Vec<Opens>>,
-    gates: Vec<Gate>,
-    /// Rules with conditions that counting cannot decide, in order.
-    walked: Vec<Rule>,
+    /// Per track, the smallest rule that its pattern decides.
+    decided: Vec<RuleId>,
+    /// Per track, where its hooks end.
+    hook_ends: Vec<u32>,
+    hooks: Vec<Hook>,
+    residuals: Residuals,
+    /// Tests of numbers that residuals make.
+    asked: Vec<(Field, Intervals)>,
+    /// Conditions without a trigger, the smallest rule first.
+    always: Vec<Hook>,
+    /// The first rule that holds for every stream.
+    unconditional: RuleId,
 }
 
 impl Table {
     /// Compiles the enabled rules.
     #[must_use]
     pub fn compile(rules: &Checked<RuleSet>) -> Self {
-        let mut builder = Builder::default();
-        let mut walked = Vec::new();
-        for rule in rules.rules.iter().filter(|rule| rule.info.enabled) {
-            let conditions: Vec<_> = rule.conjuncts.iter().map(|it| &it.predicate).collect();
-            if conditions.iter().all(|it| counts(it)) {
-                builder.rule(&conditions, rule.info.id);
-            } else {
-                walked.push(rule.clone());
+        Self::of(Plan::of(rules.rules.iter().filter(|rule| rule.info.enabled)))
+    }
+
+    fn of(plan: Plan<'_>) -> Self {
+        let mut texts = Vec::new();
+        let mut numbers = Vec::new();
+        for info in FIELDS {
+            match info.ty {
+                Type::Text | Type::TextSet => texts.extend(text_field(&plan, info.field)),
+                Type::Duration | Type::TimeOfDay | Type::Weekday => {
+                    let table = number_table(&plan, info.field);
+                    numbers.extend(table.map(|table| (info.field, table)));
+                }
             }
         }
-        Self { walked, ..builder.finish() }
+        let tracked = || plan.texts.iter().filter(|test| test.track != TrackId::NONE);
+        let mut decided = Vec::with_capacity(tracked().count());
+        let mut hook_ends = Vec::with_capacity(tracked().count());
+        let mut hooks = Vec::new();
+        for test in tracked() {
+            decided.push(test.decided);
+            hooks.extend_from_slice(&test.hooks);
+            hook_ends.push(hooks.len() as u32);
+        }
+        hooks.shrink_to_fit();
+        let asked = plan.numbers.iter().filter(|test| test.asked.is_some());
+        let mut asked: Vec<_> = asked.map(|test| (test.field, test.within.clone())).collect();
+        asked.shrink_to_fit();
+        Self {
+            texts,
+            numbers,
+            decided,
+            hook_ends,
+            hooks,
+            residuals: plan.residuals,
+            asked,
+            always: plan.always,
+            unconditional: plan.unconditional,
+        }
     }
 
-    /// The first rule that counting cannot decide and that holds.
+    /// The text fields that rules ask about.
+    #[inline]
     #[must_use]
-    pub fn walk(&self, stream: &Stream) -> Option<RuleId> {
-        self.walked.iter().find(|rule| rule.holds(stream)).map(|rule| rule.info.id)
-    }
-
-    /// The text tables, each with its field.
-    #[must_use]
-    pub fn texts(&self) -> &[(Field, TextTable)] {
+    pub fn texts(&self) -> &[TextField] {
         &self.texts
     }
 
     /// The tables of numbers, each with its field.
+    #[inline]
     #[must_use]
     pub fn numbers(&self) -> &[(Field, NumberTable)] {
         &self.numbers
     }
 
-    /// The tests that a day passes.
+    /// Per track, the smallest rule that its pattern decides.
+    #[inline]
     #[must_use]
-    pub fn weekday(&self, day: Weekday) -> &[AtomId] {
-        let index = day.num_days_from_monday() as usize;
-        self.weekdays.get(index).map_or(&[], Vec::as_slice)
+    pub fn decided(&self) -> &[RuleId] {
+        &self.decided
     }
 
-    /// What a test counts for.
+    /// The conditions that hang off a track, the smallest rule first.
+    #[inline]
     #[must_use]
-    pub fn parents(&self, atom: AtomId) -> &[Opens] {
-        self.parents.get(atom.0 as usize).map_or(&[], Vec::as_slice)
+    pub fn hooks(&self, track: TrackId) -> &[Hook] {
+        let at = track.index();
+        let end = |at: usize| self.hook_ends.get(at).map(|end| *end as usize);
+        let start = at.checked_sub(1).and_then(end).unwrap_or_default();
+        end(at).and_then(|end| self.hooks.get(start..end)).unwrap_or_default()
     }
 
-    /// The gate of that number.
+    /// The conditions that hang off nothing, the smallest rule first.
+    #[inline]
     #[must_use]
-    pub fn gate(&self, gate: GateId) -> Option<Gate> {
-        self.gates.get(gate.0 as usize).copied()
+    pub fn always(&self) -> &[Hook] {
+        &self.always
     }
 
-    /// How many tests there are.
+    /// What is left to ask of conditions.
+    #[inline]
     #[must_use]
-    pub fn atom_count(&self) -> usize {
-        self.parents.len()
+    pub const fn residuals(&self) -> &Residuals {
+        &self.residuals
     }
 
-    /// How many gates there are.
+    /// A test of a number that residuals make.
+    #[inline]
     #[must_use]
-    pub fn gate_count(&self) -> usize {
-        self.gates.len()
+    pub fn asked(&self, test: condition::NumberTestId) -> Option<&(Field, Intervals)> {
+        self.asked.get(test.0 as usize)
+    }
+
+    /// The first rule that holds for every stream, or [`NO_RULE`].
+    #[inline]
+    #[must_use]
+    pub const fn unconditional(&self) -> RuleId {
+        self.unconditional
+    }
+
+    /// Whether a rule has a condition that must be asked.
+    #[inline]
+    #[must_use]
+    pub fn has_conditions(&self) -> bool {
+        self.residuals.memory_usage() > 0
     }
 
     /// Bytes that the table occupies, itself included.
     #[must_use]
     pub fn memory_usage(&self) -> usize {
-        let texts: usize = self.texts.iter().map(|(_, table)| table.memory_usage()).sum();
+        let texts: usize = self.texts.iter().map(|it| it.table.memory_usage()).sum();
         let numbers: usize = self.numbers.iter().map(|(_, table)| table.memory_usage()).sum();
-        let lists = self.weekdays.iter().map(|atoms| size_of_val(atoms.as_slice()));
-        let parents = self.parents.iter().map(|opens| size_of_val(opens.as_slice()));
+        let asked: usize = self.asked.iter().map(|(_, set)| size_of_val(set.ranges())).sum();
         size_of::<Self>()
             + texts
             + numbers
-            + lists.sum::<usize>()
-            + parents.sum::<usize>()
-            + size_of_val(self.texts.as_slice())
-            + size_of_val(self.numbers.as_slice())
-            + size_of_val(self.parents.as_slice())
-            + size_of_val(self.gates.as_slice())
+            + asked
+            + self.texts.capacity() * size_of::<TextField>()
+            + self.numbers.capacity() * size_of::<(Field, NumberTable)>()
+            + self.decided.capacity() * size_of::<RuleId>()
+            + self.hook_ends.capacity() * size_of::<u32>()
+            + self.hooks.capacity() * size_of::<Hook>()
+            + self.residuals.memory_usage()
+            + self.asked.capacity() * size_of::<(Field, Intervals)>()
+            + self.always.capacity() * size_of::<Hook>()
     }
 
     /// Fresh caches for [`Table::texts`], in its order.
     #[must_use]
     pub fn caches(&self) -> Vec<TextCache> {
-        self.texts.iter().map(|(_, table)| table.cache()).collect()
+        self.texts.iter().map(|it| it.table.cache()).collect()
     }
 }
 
-#[derive(Default)]
-struct Builder<'r> {
-    atoms: HashMap<&'r Atom, AtomId>,
-    /// The same atoms, by number.
-    order: Vec<&'r Atom>,
-    parents: Vec<Vec<Opens>>,
-    gates: Vec<Gate>,
+fn text_field(plan: &Plan<'_>, field: Field) -> Option<TextField> {
+    let tests = plan.texts.iter().filter(|test| test.field == field && test.rule != NO_RULE);
+    let wanted: Vec<_> = tests
+        .map(|test| Wanted { pattern: &test.pattern, rule: test.rule, track: test.track })
+        .collect();
+    let every_value = plan.failing.contains(&field);
+    (!wanted.is_empty()).then(|| TextField { field, table: TextTable::new(&wanted), every_value })
 }
 
-/// Whether gates that count what holds can decide it.
-fn counts(predicate: &Predicate) -> bool {
-    match predicate {
-        Predicate::All(children) => !children.is_empty() && children.iter().all(counts),
-        Predicate::Any(children) => children.iter().all(counts),
-        Predicate::Not(_) => false,
-        Predicate::Atom(atom) => !matches!(atom.test, Test::Present | Test::IsNot(_)),
-    }
-}
-
-impl<'r> Builder<'r> {
-    fn rule(&mut self, conditions: &[&'r Predicate], rule: RuleId) {
-        let id = GateId(number(self.gates.len()));
-        self.gates.push(Gate { needed: number(conditions.len()), opens: Opens::Rule(rule) });
-        conditions.iter().for_each(|it| self.predicate(it, Opens::Gate(id)));
-    }
-
-    fn predicate(&mut self, predicate: &'r Predicate, opens: Opens) {
-        match predicate {
-            // A gate around a single child would only pass it on.
-            Predicate::All(children) | Predicate::Any(children) if children.len() == 1 => {
-                children.iter().for_each(|child| self.predicate(child, opens));
-            }
-            Predicate::All(children) => self.gate(children, number(children.len()), opens),
-            Predicate::Any(children) => self.gate(children, 1, opens),
-            Predicate::Not(_) => {}
-            Predicate::Atom(atom) => {
-                let atom = self.atom(atom);
-                if let Some(parents) = self.parents.get_mut(atom.0 as usize) {
-                    parents.push(opens);
-                }
-            }
-        }
-    }
-
-    fn gate(&mut self, children: &'r [Predicate], needed: u32, opens: Opens) {
-        let id = GateId(number(self.gates.len()));
-        self.gates.push(Gate { needed, opens });
-        children.iter().for_each(|child| self.predicate(child, Opens::Gate(id)));
-    }
-
-    fn atom(&mut self, atom: &'r Atom) -> AtomId {
-        let next = AtomId(number(self.order.len()));
-        let id = *self.atoms.entry(atom).or_insert(next);
-        if id == next {
-            self.order.push(atom);
-            self.parents.push(Vec::new());
-        }
-        id
-    }
-
-    fn finish(self) -> Table {
-        let mut texts = Vec::new();
-        let mut numbers = Vec::new();
-        let mut weekdays: [Vec<AtomId>; 7] = Default::default();
-        for info in FIELDS {
-            let atoms: Vec<_> = (0..)
-                .map(AtomId)
-                .zip(&self.order)
-                .filter(|(_, atom)| atom.field == info.field)
-                .map(|(id, atom)| (id, &atom.test))
-                .collect();
-            if atoms.is_empty() {
-                continue;
-            }
-            match info.ty {
-                Type::Text | Type::TextSet => texts.push((info.field, text_table(&atoms))),
-                Type::Duration | Type::TimeOfDay => {
-                    numbers.push((info.field, number_table(&atoms)));
-                }
-                Type::Weekday => fill_weekdays(&mut weekdays, &atoms),
-            }
-        }
-        let Self { parents, gates, .. } = self;
-        Table { texts, numbers, weekdays, parents, gates, walked: Vec::new() }
-    }
-}
-
-fn text_table(atoms: &[(AtomId, &Test)]) -> TextTable {
-    let mut builder = TextBuilder::default();
-    for (id, test) in atoms {
-        if let Test::Glob(pattern) = test {
-            builder.add(*id, pattern.clone());
-        }
-    }
-    builder.finish()
-}
-
-fn number_table(atoms: &[(AtomId, &Test)]) -> NumberTable {
-    let mut table = Vec::new();
-    for (id, test) in atoms {
-        if let Test::Within(within) = test {
-            table.extend(within.ranges().iter().map(|range| (*range, *id)));
-        }
-    }
-    NumberTable::new(table)
-}
-
-fn fill_weekdays(weekdays: &mut [Vec<AtomId>; 7], atoms: &[(AtomId, &Test)]) {
-    const DAYS: [Weekday; 7] = [
-        Weekday::Mon,
-        Weekday::Tue,
-        Weekday::Wed,
-        Weekday::Thu,
-        Weekday::Fri,
-        Weekday::Sat,
-        Weekday::Sun,
-    ];
-    for (id, test) in atoms {
-        if let Test::Weekday(set) = test {
-            for (day, atoms) in DAYS.into_iter().zip(weekdays.iter_mut()) {
-                if set.contains(day) {
-                    atoms.push(*id);
-                }
-            }
-        }
-    }
-}
-
-/// The number of atoms or gates is bounded by the size of a file that fits into memory as rules.
-fn number(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
+fn number_table(plan: &Plan<'_>, field: Field) -> Option<NumberTable> {
+    let tests = || plan.numbers.iter().filter(|test| test.field == field);
+    let decided: Vec<_> = tests()
+        .filter(|test| test.decided != NO_RULE)
+        .map(|test| (&test.within, test.decided))
+        .collect();
+    let hooked: Vec<_> =
+        tests().flat_map(|test| test.hooks.iter().map(|hook| (&test.within, *hook))).collect();
+    let asked: Vec<_> =
+        tests().filter(|test| test.asked.is_some()).map(|test| &test.within).collect();
+    let needed = !decided.is_empty() || !asked.is_empty();
+    needed.then(|| NumberTable::new(&decided, &hooked, &asked))
 }

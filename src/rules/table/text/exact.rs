@@ -1,34 +1,36 @@
-//! Patterns without any wildcard.
+//! Patterns without any wildcard: one look-up by the hash of the value.
 
-use std::collections::HashMap;
-
-use crate::rules::table::AtomId;
+use super::entry::{Entries, Entry, Found, Lengths, Value, smallest};
+use super::reading;
+use super::slots::Slots;
+use crate::rules::ir::RuleId;
 
 #[derive(Debug)]
-pub(super) struct Exact(HashMap<String, Vec<AtomId>>);
+pub(super) struct Exact {
+    slots: Slots,
+    lengths: Lengths,
+    smallest: RuleId,
+}
 
 impl Exact {
-    pub(super) fn new(words: Vec<(String, AtomId)>) -> Self {
-        let mut map: HashMap<_, Vec<_>> = HashMap::new();
-        for (word, atom) in words {
-            map.entry(word).or_default().push(atom);
+    /// Adds the texts, each with its entry.
+    pub(super) fn new(texts: &[(&str, Entry)], entries: &mut Entries) -> Self {
+        let mut lengths = Lengths::default();
+        texts.iter().for_each(|(text, _)| lengths.insert(text.len()));
+        let hashed: Vec<_> =
+            texts.iter().map(|(text, entry)| (reading::hash(text.as_bytes()), *entry)).collect();
+        Self { lengths, smallest: smallest(&hashed), slots: entries.add_hashed(hashed) }
+    }
+
+    #[inline]
+    pub(super) fn search(&self, value: Value<'_>, entries: &Entries, found: &mut Found<'_>) {
+        if found.wants(self.smallest) && self.lengths.contains(value.text.len()) {
+            entries.probe(&self.slots, value.reading.hash(), value.text, found);
         }
-        Self(map)
     }
 
     /// Bytes on the heap.
     pub(super) fn memory_usage(&self) -> usize {
-        let slots = self.0.capacity() * size_of::<(String, Vec<AtomId>)>();
-        let entries = self.0.iter();
-        slots
-            + entries
-                .map(|(word, atoms)| word.capacity() + size_of_val(atoms.as_slice()))
-                .sum::<usize>()
-    }
-
-    pub(super) fn search(&self, value: &str, pass: &mut dyn FnMut(AtomId)) {
-        for atom in self.0.get(value).into_iter().flatten() {
-            pass(*atom);
-        }
+        self.slots.memory_usage() + self.lengths.memory_usage()
     }
 }

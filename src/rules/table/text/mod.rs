@@ -1,115 +1,143 @@
-//! Texts: which patterns match a value.
+//! # Texts: which patterns match a value
 //!
-//! A pattern's shape decides where it is kept, and every place answers for all of its patterns in
-//! one go:
+//! A pattern's shape decides where it is kept ([`choose`]), and every place answers for all of its
+//! patterns in one go:
 //!
-//! | shape | example | place | a value costs |
+//! | strategy | for example | a value costs | file |
 //! | --- | --- | --- | --- |
-//! | a word | `claude-code` | `exact` | one hash look-up |
-//! | a beginning | `~/work/acme/*` | `affix` | one look-up per length |
-//! | an end | `*-review` | `affix` | one look-up per length |
-//! | a word inside | `*acme*` | `contains` | one pass |
-//! | all else | `~/{a,b}/*.[ch]` | `general` | one pass of a lazy automaton |
+//! | exact | `claude-code` | one look-up | `exact` |
+//! | prefix | `~/work/acme/*`, `~/work/<client>/src` | one look-up per length in question | `prefix` |
+//! | suffix | `*-review`, `*/[a-z].rs` | mostly one look-up | `suffix` |
+//! | scan | `?*`, while there are few | one comparison each | `scan` |
+//! | gram | `*acme*`, `*a*b*c*` | one bit per byte | `gram` |
+//! | automaton | `<a>?<b>`, braces upon braces | one step per byte | `general` |
 //!
-//! INVARIANT (shape): each place decides its patterns completely; nothing is verified afterwards.
+//! Braces are multiplied out before, within bounds (`expand`). Whatever a place finds is verified
+//! byte by byte (`wildcard`), but for the automaton's, so that hashes decide only what is looked at.
+//!
+//! INVARIANT (cut): of the patterns that a value passes, a search finds all that some rule before
+//! [`Found::best`] mentions, where `best` is at most the smallest rule that the value alone decides.
+//! So what is left out can neither be nor hinder the first match of any stream with this value, and
+//! what a search found can be kept.
 
-mod affix;
-mod contains;
+mod choose;
+mod entry;
 mod exact;
+mod expand;
 pub mod general;
+mod gram;
+mod prefix;
+mod reading;
+mod scan;
+mod slots;
+mod suffix;
+mod wildcard;
 
-use affix::{Affixes, End};
-use contains::Contains;
+use choose::{Crowd, Draft, beginning, choose, end, texts};
+pub use choose::{Reason, Strategy};
+pub use entry::Found;
+use entry::{Entries, Entry, Value};
 use exact::Exact;
-use general::{General, GeneralCache};
+use expand::expand;
+use general::{General, GeneralCache, Whole};
+use gram::{Grams, Hung};
+use prefix::Prefixes;
+pub use reading::Reading;
+use scan::Scan;
+use suffix::Suffixes;
 
-use super::AtomId;
-use crate::rules::ir::{Part, Pattern};
+use super::{NO_RULE, TrackId};
+use crate::rules::ir::{Pattern, RuleId};
 
-/// What a pattern looks like.
-#[derive(Clone, PartialEq, Eq, Debug)]
-enum Shape {
-    Exact(String),
-    Prefix(String),
-    Suffix(String),
-    Contains(String),
-    General(Pattern),
-}
-
-impl Shape {
-    fn of(pattern: Pattern) -> Self {
-        match pattern.parts.as_slice() {
-            [] => Self::Exact(String::new()),
-            [Part::Literal(text)] => Self::Exact(text.clone()),
-            [Part::Star] => Self::Prefix(String::new()),
-            [Part::Literal(text), Part::Star] => Self::Prefix(text.clone()),
-            [Part::Star, Part::Literal(text)] => Self::Suffix(text.clone()),
-            [Part::Star, Part::Literal(text), Part::Star] => Self::Contains(text.clone()),
-            _ => Self::General(pattern),
-        }
-    }
-}
-
-/// Collects the patterns of a field by their shapes.
-#[derive(Default)]
-pub struct TextBuilder {
-    exact: Vec<(String, AtomId)>,
-    prefixes: Vec<(String, AtomId)>,
-    suffixes: Vec<(String, AtomId)>,
-    contained: Vec<(String, AtomId)>,
-    general: Vec<(Pattern, AtomId)>,
-}
-
-impl TextBuilder {
-    /// Adds a pattern.
-    pub fn add(&mut self, atom: AtomId, pattern: Pattern) {
-        match Shape::of(pattern) {
-            Shape::Exact(text) => self.exact.push((text, atom)),
-            Shape::Prefix(text) => self.prefixes.push((text, atom)),
-            Shape::Suffix(text) => self.suffixes.push((text, atom)),
-            Shape::Contains(text) => self.contained.push((text, atom)),
-            Shape::General(pattern) => self.general.push((pattern, atom)),
-        }
-    }
-
-    /// The table of what was added.
-    #[must_use]
-    pub fn finish(self) -> TextTable {
-        TextTable {
-            exact: Exact::new(self.exact),
-            prefixes: Affixes::new(End::Front, self.prefixes),
-            suffixes: Affixes::new(End::Back, self.suffixes),
-            contained: Contains::new(self.contained),
-            general: General::new(self.general),
-        }
-    }
+/// A pattern that rules mention.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'p> {
+    /// The pattern.
+    pub pattern: &'p Pattern,
+    /// The smallest rule that mentions it.
+    pub rule: RuleId,
+    /// By which number conditions know it, if any does; without one, the pattern decides `rule`.
+    pub track: TrackId,
 }
 
 /// All patterns of a field.
 #[derive(Debug)]
 pub struct TextTable {
+    entries: Entries,
     exact: Exact,
-    prefixes: Affixes,
-    suffixes: Affixes,
-    contained: Contains,
+    prefixes: Prefixes,
+    suffixes: Suffixes,
+    scan: Scan,
+    grams: Grams,
     general: General,
+    /// The smallest rule that any pattern serves.
+    smallest: RuleId,
 }
 
-/// What a search of a [`TextTable`] keeps for the next one.
-#[derive(Debug)]
-pub struct TextCache {
-    general: GeneralCache,
+/// A pattern of a table, for people.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PatternDump {
+    /// The pattern, or an alternative of it, as a glob; classes and names are left out.
+    pub glob: String,
+    /// Where it is kept, and why.
+    pub reason: Reason,
+    /// The smallest rule that mentions it.
+    pub rule: RuleId,
+    /// By which number conditions know it, if any does.
+    pub track: TrackId,
 }
 
 impl TextTable {
+    /// The table of these patterns. Linear in their length, but for sorting.
+    #[must_use]
+    pub fn new(wanted: &[Wanted<'_>]) -> Self {
+        let mut drafts = Vec::with_capacity(wanted.len());
+        let mut general = Vec::new();
+        for Wanted { pattern, rule, track } in wanted {
+            match expand(&pattern.parts) {
+                Some(alternatives) => drafts.extend(alternatives.into_iter().map(|parts| Draft {
+                    parts,
+                    rule: *rule,
+                    track: *track,
+                })),
+                None => {
+                    let pattern = (*pattern).clone();
+                    general.push(Whole {
+                        pattern,
+                        rule: *rule,
+                        track: *track,
+                        reason: Reason::Braces,
+                    });
+                }
+            }
+        }
+        let crowd = Crowd::of(&drafts);
+        let mut builder = Builder { general, ..Builder::default() };
+        drafts.iter().for_each(|draft| builder.add(draft, &crowd));
+        let smallest = wanted.iter().map(|wanted| wanted.rule).min();
+        builder.finish(smallest.unwrap_or(NO_RULE))
+    }
+
+    /// The smallest rule that any pattern serves: with a smaller one found, no value of the field
+    /// matters.
+    #[inline]
+    #[must_use]
+    pub const fn smallest(&self) -> RuleId {
+        self.smallest
+    }
+
     /// Bytes on the heap.
     #[must_use]
     pub fn memory_usage(&self) -> usize {
-        self.exact.memory_usage()
-            + self.prefixes.memory_usage()
-            + self.suffixes.memory_usage()
-            + self.contained.memory_usage()
-            + self.general.memory_usage()
+        let strategies = [
+            self.exact.memory_usage(),
+            self.prefixes.memory_usage(),
+            self.suffixes.memory_usage(),
+            self.scan.memory_usage(),
+            self.grams.memory_usage(),
+            self.general.memory_usage(),
+        ];
+        self.entries.memory_usage() + strategies.iter().sum::<usize>()
     }
 
     /// A fresh cache for this table.
@@ -118,14 +146,125 @@ impl TextTable {
         TextCache { general: self.general.cache() }
     }
 
-    /// Calls `pass` with every test that `value`, a text in NFC, passes; with some more than once.
-    ///
-    /// `cache` must be one of this table's.
-    pub fn search(&self, value: &str, cache: &mut TextCache, pass: &mut dyn FnMut(AtomId)) {
-        self.exact.search(value, pass);
-        self.prefixes.search(value, pass);
-        self.suffixes.search(value, pass);
-        self.contained.search(value, pass);
-        self.general.search(value, &mut cache.general, pass);
+    /// Finds what `text`, which is in NFC and was read into `reading`, passes: see the invariant
+    /// *cut*. `cache` must be one of this table's.
+    pub fn search(
+        &self,
+        text: &str,
+        reading: &Reading,
+        cache: &mut TextCache,
+        found: &mut Found<'_>,
+    ) {
+        let value = Value { text, reading };
+        self.exact.search(value, &self.entries, found);
+        self.prefixes.search(value, &self.entries, found);
+        self.suffixes.search(value, &self.entries, found);
+        self.scan.search(value, &self.entries, found);
+        self.grams.search(value, &self.entries, found);
+        self.general.search(text, &mut cache.general, found);
+    }
+
+    /// Every pattern and its strategy, strategy by strategy, in an order that depends on the rules
+    /// alone.
+    #[must_use]
+    pub fn describe(&self) -> Vec<PatternDump> {
+        let entries = self.entries.all.iter().map(|entry| PatternDump {
+            glob: self.entries.glob(entry),
+            reason: entry.reason,
+            rule: entry.rule,
+            track: entry.track,
+        });
+        let mut dumps: Vec<_> = entries.chain(self.general.describe()).collect();
+        dumps.sort_by(|a, b| {
+            let key = |it: &PatternDump| (it.reason.strategy(), it.rule);
+            key(a).cmp(&key(b)).then_with(|| a.glob.cmp(&b.glob))
+        });
+        dumps
+    }
+
+    /// How many patterns hang off the same gram at most.
+    #[must_use]
+    pub fn largest_crowd(&self) -> usize {
+        self.grams.largest_crowd()
+    }
+}
+
+/// What a search of a [`TextTable`] keeps for the next one.
+#[derive(Debug)]
+pub struct TextCache {
+    general: GeneralCache,
+}
+
+/// Patterns by strategy, before they are put into tables.
+#[derive(Default)]
+struct Builder<'d> {
+    entries: Entries,
+    exact: Vec<(&'d str, Entry)>,
+    prefixes: Vec<(&'d str, Entry)>,
+    suffixes: Vec<(&'d str, Entry)>,
+    scan: Vec<(RuleId, u32)>,
+    grams: Vec<Hung>,
+    general: Vec<Whole>,
+}
+
+impl<'d> Builder<'d> {
+    fn add(&mut self, draft: &'d Draft<'_>, crowd: &Crowd<'_>) {
+        let Draft { parts, rule, track } = draft;
+        let mut reason = choose(parts, crowd);
+        let entry = match reason {
+            Reason::Word | Reason::Everything | Reason::Beginning | Reason::End => {
+                let text = texts(parts).next().unwrap_or_default();
+                self.entries.programs.text(text)
+            }
+            Reason::OwnBeginning | Reason::OwnEnd | Reason::Text | Reason::FewWithoutText => {
+                self.entries.programs.pattern(parts)
+            }
+            Reason::ManyWithoutText | Reason::Ambiguous | Reason::Long | Reason::Braces => None,
+        };
+        let entry = entry.map(|program| Entry::new(*rule, *track, program, reason));
+        match (reason.strategy(), entry) {
+            (Strategy::Exact, Some(entry)) => {
+                self.exact.push((texts(parts).next().unwrap_or_default(), entry));
+            }
+            (Strategy::Prefix, Some(entry)) => {
+                self.prefixes.push((beginning(parts).unwrap_or_default(), entry));
+            }
+            (Strategy::Suffix, Some(entry)) => {
+                self.suffixes.push((end(parts).unwrap_or_default(), entry));
+            }
+            (Strategy::Scan, Some(entry)) => self.scan.push((*rule, self.entries.add(entry))),
+            (Strategy::Gram, Some(entry)) => {
+                let number = self.entries.add(entry);
+                let gram = crowd.rarest(parts);
+                self.grams.extend(gram.map(|gram| Hung::new(gram, *rule, number, texts(parts))));
+            }
+            (strategy, None) => {
+                if strategy != Strategy::Automaton {
+                    // The programs of a field that is beyond all bounds.
+                    reason = Reason::Long;
+                }
+                let pattern = Pattern { parts: parts.to_vec() };
+                self.general.push(Whole { pattern, rule: *rule, track: *track, reason });
+            }
+            (Strategy::Automaton, Some(_)) => {}
+        }
+    }
+
+    fn finish(self, smallest: RuleId) -> TextTable {
+        let mut entries = self.entries;
+        let exact = Exact::new(&self.exact, &mut entries);
+        let prefixes = Prefixes::new(&self.prefixes, &mut entries);
+        let suffixes = Suffixes::new(&self.suffixes, &mut entries);
+        entries.shrink();
+        TextTable {
+            entries,
+            exact,
+            prefixes,
+            suffixes,
+            scan: Scan::new(self.scan),
+            grams: Grams::new(self.grams),
+            general: General::new(self.general),
+            smallest,
+        }
     }
 }
