@@ -5,6 +5,7 @@
 mod corpus;
 mod examples;
 mod findings;
+mod r#gen;
 mod laws;
 mod oracle;
 mod support;
