@@ -1,11 +1,19 @@
 //! Tag templates: what the winning rule gives a stream.
 //!
 //! Only the winner's patterns are run again, this time for what they capture. Where a value can be
-//! split in several ways, `*` takes as little as it can and a capture as much. A set gives a row of
-//! captures per element that matches, and a template is filled once per row.
+//! split in several ways, `*` takes as little as it can and a capture as much, from left to right:
+//! on `ab/cd`, the capture of `*<x>*` is `ab`. A set gives a row of captures per element that
+//! matches, and a template is filled once per row.
 //!
-//! Each name is taken from the first condition that captures it, and of a pattern that captures it
-//! more than once, from the leftmost place.
+//! Which parts of a condition capture:
+//!
+//! - of `and`, all operands: each name is taken from the first that always captures it, and of a
+//!   pattern that captures it more than once, from the leftmost place;
+//! - of globs of one field joined by `or`, a list of them included, per element the first that
+//!   matches it;
+//! - of any other `or`, the first operand that holds for the stream, and the names that every
+//!   operand captures;
+//! - of `not`, nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
@@ -40,12 +48,22 @@ pub(super) struct Filler {
 
 /// A condition that captures.
 #[derive(Debug)]
-struct Source {
-    field: Field,
-    /// What every match captures.
-    names: BTreeSet<String>,
-    /// Any of these; the first that matches an element gives its captures.
-    patterns: Vec<Capturing>,
+enum Source {
+    /// Any of these globs; the first that matches an element gives its captures.
+    Globs { field: Field, names: Names, patterns: Vec<Capturing> },
+    /// All of these.
+    All(Vec<Source>),
+    /// The first of these that holds.
+    First { names: Names, branches: Vec<(Predicate, Source)> },
+}
+
+/// Names that are captured whenever a condition holds.
+type Names = BTreeSet<String>;
+
+/// What a condition gives for a stream: for each of these names, a text in every row.
+struct Lent<'s> {
+    names: BTreeSet<&'s str>,
+    rows: Vec<Row>,
 }
 
 /// A pattern ready to capture; compiled when first needed, since most rules of a run never win.
@@ -61,28 +79,23 @@ impl Filler {
     pub(super) fn new(rule: &Rule) -> Self {
         let templates = rule.tags.iter().chain(&rule.project);
         let captures = templates.flat_map(names).next().is_some();
-        let mut sources = Vec::new();
-        if captures {
-            let conjuncts = rule.conjuncts.iter();
-            conjuncts.for_each(|it| collect_sources(&it.predicate, &mut sources));
-        }
+        let conditions = rule.conjuncts.iter().map(|conjunct| &conjunct.predicate);
+        let sources = if captures { conditions.filter_map(source).collect() } else { Vec::new() };
         Self { tags: rule.tags.clone(), project: rule.project.clone(), sources }
     }
 
     pub(super) fn fill(&self, stream: &Stream) -> Outcome {
-        let rows: Vec<_> = self.sources.iter().map(|source| source.rows(stream)).collect();
+        let mut lent = Vec::new();
+        self.sources.iter().for_each(|source| source.lend(stream, None, &mut lent));
         let mut tags: Vec<String> = Vec::new();
         for template in &self.tags {
-            for tag in fill(template, &self.sources, &rows) {
+            for tag in fill(template, &lent) {
                 if !tags.contains(&tag) {
                     tags.push(tag);
                 }
             }
         }
-        let project = self
-            .project
-            .as_ref()
-            .and_then(|template| fill(template, &self.sources, &rows).pop_first());
+        let project = self.project.as_ref().and_then(|template| fill(template, &lent).pop_first());
         Outcome { tags, project }
     }
 }
@@ -94,48 +107,100 @@ fn names(template: &Template) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A source per condition of the rule that captures, in the order of the file.
-fn collect_sources(predicate: &Predicate, sources: &mut Vec<Source>) {
+/// What captures in a condition, if anything does.
+fn source(predicate: &Predicate) -> Option<Source> {
+    if let Some(globs) = globs(predicate) {
+        return glob_source(&globs);
+    }
     match predicate {
         Predicate::All(children) => {
-            children.iter().for_each(|child| collect_sources(child, sources));
+            let sources: Vec<_> = children.iter().filter_map(source).collect();
+            (!sources.is_empty()).then_some(Source::All(sources))
         }
-        // The alternatives of a condition are globs of the same field.
-        Predicate::Any(children) => sources.extend(source(children.iter())),
-        Predicate::Atom(_) => sources.extend(source(std::iter::once(predicate))),
-        Predicate::Not(_) => {}
+        Predicate::Any(children) => first_source(children),
+        Predicate::Not(_) | Predicate::Atom(_) => None,
     }
 }
 
-/// The condition that any of these globs holds; `None` if there is no name that all of them
-/// capture.
-fn source<'p>(globs: impl Iterator<Item = &'p Predicate>) -> Option<Source> {
-    let mut field = None;
-    let mut names: Option<BTreeSet<String>> = None;
-    let mut patterns = Vec::new();
-    for glob in globs {
-        let Predicate::Atom(Atom { field: asked, test: Test::Glob(pattern) }) = glob else {
-            return None;
-        };
-        field = Some(*asked);
-        let captured = pattern.captures().into_iter().map(str::to_owned).collect();
-        names = Some(names.map_or_else(|| BTreeSet::clone(&captured), |names| &names & &captured));
-        patterns.push(Capturing::new(pattern.clone()));
+/// The globs, if the condition is nothing but globs of one field of which any may match.
+fn globs(predicate: &Predicate) -> Option<Vec<(Field, &Pattern)>> {
+    match predicate {
+        Predicate::Atom(Atom { field, test: Test::Glob(pattern) }) => Some(vec![(*field, pattern)]),
+        Predicate::Any(children) => {
+            let each = children.iter().map(globs).collect::<Option<Vec<_>>>()?;
+            let all = each.concat();
+            all.windows(2).all(|two| matches!(two, [(a, _), (b, _)] if a == b)).then_some(all)
+        }
+        Predicate::Atom(_) | Predicate::All(_) | Predicate::Not(_) => None,
     }
-    let names = names.filter(|names| !names.is_empty())?;
-    Some(Source { field: field?, names, patterns })
+}
+
+/// `None` if there is no name that all of the globs capture.
+fn glob_source(globs: &[(Field, &Pattern)]) -> Option<Source> {
+    let owned = |pattern: &Pattern| -> Names {
+        pattern.captures().into_iter().map(str::to_owned).collect()
+    };
+    let each = globs.iter().map(|(_, pattern)| owned(pattern));
+    let names = each.reduce(|a, b| &a & &b).filter(|names| !names.is_empty())?;
+    let (field, _) = *globs.first()?;
+    let patterns = globs.iter().map(|(_, pattern)| Capturing::new((*pattern).clone())).collect();
+    Some(Source::Globs { field, names, patterns })
+}
+
+/// `None` if there is no name that all of the operands capture.
+fn first_source(operands: &[Predicate]) -> Option<Source> {
+    // A glob below `~` never holds where there is no home; it need not capture anything.
+    let operands = operands.iter().filter(|operand| !never_holds(operand));
+    let sources = operands.map(|operand| Some((operand.clone(), source(operand)?)));
+    let branches = sources.collect::<Option<Vec<_>>>()?;
+    let each = branches.iter().map(|(_, source)| source.names());
+    let names = each.reduce(|a, b| &a & &b).filter(|names| !names.is_empty())?;
+    Some(Source::First { names, branches })
+}
+
+/// Whether a condition is false whatever the stream, by its shape alone.
+fn never_holds(predicate: &Predicate) -> bool {
+    match predicate {
+        Predicate::All(children) => children.iter().any(never_holds),
+        Predicate::Any(children) => children.iter().all(never_holds),
+        Predicate::Not(_) | Predicate::Atom(_) => false,
+    }
 }
 
 impl Source {
-    fn rows(&self, stream: &Stream) -> Vec<Row> {
-        let values = stream.texts(self.field).iter();
-        values
-            .filter_map(|value| {
-                let value: String = value.nfc().collect();
-                self.patterns.iter().find_map(|pattern| pattern.row(&value))
-            })
-            .collect()
+    fn names(&self) -> Names {
+        match self {
+            Self::Globs { names, .. } | Self::First { names, .. } => names.clone(),
+            Self::All(sources) => sources.iter().flat_map(Self::names).collect(),
+        }
     }
+
+    /// Adds what it gives for a stream, of the names in `only` where that is given.
+    fn lend<'s>(&'s self, stream: &Stream, only: Option<&Names>, lent: &mut Vec<Lent<'s>>) {
+        match self {
+            Self::Globs { field, names, patterns } => {
+                let wanted = |name: &&str| only.is_none_or(|only| only.contains(*name));
+                let names = names.iter().map(String::as_str).filter(wanted).collect();
+                lent.push(Lent { names, rows: rows(*field, patterns, stream) });
+            }
+            Self::All(sources) => sources.iter().for_each(|it| it.lend(stream, only, lent)),
+            Self::First { names, branches } => {
+                let only = only.map_or_else(|| names.clone(), |only| only & names);
+                let first = branches.iter().find(|(predicate, _)| predicate.holds(stream));
+                if let Some((_, source)) = first {
+                    source.lend(stream, Some(&only), lent);
+                }
+            }
+        }
+    }
+}
+
+fn rows(field: Field, patterns: &[Capturing], stream: &Stream) -> Vec<Row> {
+    let row = |value: &String| {
+        let value: String = value.nfc().collect();
+        patterns.iter().find_map(|pattern| pattern.row(&value))
+    };
+    stream.texts(field).iter().filter_map(row).collect()
 }
 
 impl Capturing {
@@ -174,13 +239,13 @@ impl Capturing {
 
 /// The texts of a template, sorted, none twice: one for every choice of a row from each source
 /// that the template draws on.
-fn fill(template: &Template, sources: &[Source], rows: &[Vec<Row>]) -> BTreeSet<String> {
+fn fill(template: &Template, sources: &[Lent<'_>]) -> BTreeSet<String> {
     // Per source, what it lends to this template; sources that lend nothing are left out, so
     // that their number of rows does not matter.
     let mut choices: Vec<BTreeSet<Row>> = Vec::new();
     let mut wanted: BTreeSet<&str> = names(template).collect();
-    for (source, rows) in sources.iter().zip(rows) {
-        let (lent, rest) = wanted.into_iter().partition(|name| source.names.contains(*name));
+    for Lent { names, rows } in sources {
+        let (lent, rest) = wanted.into_iter().partition(|name| names.contains(*name));
         wanted = rest;
         let lent: BTreeSet<&str> = lent;
         if !lent.is_empty() {

@@ -70,6 +70,24 @@ fn the_examples_do_what_their_comments_say() {
         ..Stream::default()
     };
     assert_eq!(title("agents-only.toml", run), "Unattended: agents, unattended");
+    let odd =
+        |day, hour| Stream { primary_cwd: Some("/home/u/work/x".into()), ..client(day, hour) };
+    let dayjob = |day, hour| title("oss-and-dayjob.toml", odd(day, hour));
+    assert_eq!(dayjob(Weekday::Sat, 12), "Overtime: work, overtime");
+    assert_eq!(dayjob(Weekday::Tue, 20), "Overtime: work, overtime");
+    assert_eq!(dayjob(Weekday::Tue, 7), "Day job: work");
+    let alone = |agents: &[&str]| {
+        let stream = Stream {
+            repo: Some("acme/web".into()),
+            agent: agents.iter().map(|agent| (*agent).to_owned()).collect(),
+            direct_ms: Some(0),
+            ..Stream::default()
+        };
+        title("agency.toml", stream)
+    };
+    assert_eq!(alone(&["codex"]), "Unattended: client:acme, unattended");
+    assert_eq!(alone(&["codex", "copilot"]), "Client work: client:acme, billable");
+    assert_eq!(alone(&[]), "Client work: client:acme, billable");
     let ticket = Stream {
         repo: Some("acme/mono".into()),
         worktree: vec!["pay-12".into(), "ops-7".into(), "other".into()],
@@ -165,6 +183,43 @@ fn a_capture_comes_from_a_condition_that_always_makes_it() {
     assert_eq!(rules.outcome(id, &stream).tags, ["acme"]);
 }
 
+/// What the rule with this condition gives for the tag `<c>`; nothing where it does not hold.
+fn captured(condition: &str, stream: &Stream) -> Vec<String> {
+    let rules = compile(&format!("[[rules.auto_tag]]\n{condition}\ntags = ['<c>']\n"));
+    let id = rules.first_match(stream);
+    id.map(|id| rules.outcome(id, stream).tags).unwrap_or_default()
+}
+
+#[test]
+fn captures_follow_and_and_or() {
+    let stream = Stream {
+        primary_cwd: Some("ab/cd".into()),
+        agent: ["x1", "y2", "x3"].map(str::to_owned).to_vec(),
+        repo: Some("acme/web".into()),
+        ..Stream::default()
+    };
+    let when = |expression: &str| captured(&format!("when = \"{expression}\""), &stream);
+    // The leftmost star is short, a capture long.
+    assert_eq!(when("primary_cwd ~ '*<c>*'"), ["ab"]);
+    assert_eq!(when("primary_cwd ~ '*b<c>*' or primary_cwd ~ '*/<c>*'"), ["cd"]);
+    assert_eq!(when("primary_cwd ~ '?<c>/c*'"), ["b"]);
+    // Globs of one field, as a list or with `or`: each element has its turn.
+    for globs in ["agent in ['x<c>', 'y<c>']", "agent ~ 'x<c>' or (agent ~ 'y<c>')"] {
+        assert_eq!(when(globs), ["1", "2", "3"], "{globs}");
+    }
+    // Any other `or`: the first side that holds.
+    assert_eq!(when("agent ~ 'z<c>' or agent ~ 'y<c>' or repo ~ '<c>/*'"), ["2"]);
+    assert_eq!(when("agent ~ 'z<c>' or repo ~ '<c>/*' or agent ~ 'y<c>'"), ["acme"]);
+    assert_eq!(when("agent ~ 'x<c>' and has worktree or repo ~ '<c>/*'"), ["acme"]);
+    assert_eq!(when("(agent ~ 'x<c>' or repo ~ '<c>/*') and not agent == 'z'"), ["1", "3"]);
+    // Of `and`, the first operand that always captures.
+    assert_eq!(when("repo ~ '<c>/*' and agent ~ 'y<c>'"), ["acme"]);
+    assert_eq!(when("(agent ~ 'y<c>' or has repo) and repo ~ '*/<c>'"), ["web"]);
+    let both = "match = { agent = 'y<c>' }\nwhen = \"repo ~ '<c>/*'\"";
+    assert_eq!(captured(both, &stream), ["2"]);
+    assert!(when("not agent ~ 'x*' and repo ~ '<c>/*'").is_empty());
+}
+
 #[test]
 fn every_spelling_of_a_rule_is_read() {
     let rules = compile(
@@ -187,6 +242,9 @@ fn every_spelling_of_a_rule_is_read() {
         "#,
     );
     assert_eq!(rules.all()[0].line, 4);
+    let lines = "[[rules.auto_tag]]\ntags = ['t']\nwhen = 'true'\n";
+    assert_eq!(compile(lines).all()[0].line, 3);
+    assert_eq!(compile(&format!("{lines}match.agent = 'a'\n")).all()[0].line, 4);
     let stream = Stream { agent: vec!["a".into()], ..Stream::default() };
     assert_eq!(winner(&rules, &stream), Some(0));
 }

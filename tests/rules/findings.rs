@@ -127,6 +127,54 @@ fn the_texts_are_exact() {
     }
 }
 
+/// The text with every edit that its findings offer.
+fn mended(text: &str) -> String {
+    let mut edits: Vec<_> = check(text).findings.into_iter().filter_map(|it| it.edit).collect();
+    edits.sort_by_key(|edit| std::cmp::Reverse(edit.span));
+    edits.iter().fold(text.to_owned(), |mut text, edit| {
+        text.replace_range(edit.span.start..edit.span.end, &edit.replacement);
+        text
+    })
+}
+
+#[test]
+fn edits_mend_expressions_in_strings_of_every_kind() {
+    for (broken, expected) in [
+        (r#"'agent = "x" && !has repo'"#, r#"'agent == "x" and not has repo'"#),
+        (
+            r#""agent =~ \"x\" || brnch == \"\u00fc\"""#,
+            r#""agent ~ \"x\" or git_branch == \"\u00fc\"""#,
+        ),
+        (r#"'agent not in ["x"], repo !~ "y"'"#, r#"'not agent in ["x"] and not repo ~ "y"'"#),
+        (
+            r#"'agent == codex and weekday in [sat]'"#,
+            r#"'agent == "codex" and weekday in ["sat"]'"#,
+        ),
+        (r#""agent ~ x* and weekday == 'Sat'""#, r#""agent ~ 'x*' and weekday == 'sat'""#),
+        (r#""agent ~ 'x' AND weekday == \"Sat\"""#, r#""agent ~ 'x' and weekday == \"sat\"""#),
+        ("'''\nagent in 'x' OR\n NOT True'''", "'''\nagent in ['x'] or\n not true'''"),
+        (
+            r#"'duration >= "15m" and time in "9:00..17:00"'"#,
+            "'duration >= 15m and time in 9:00..17:00'",
+        ),
+        (r#"'repo ~ ["x"] or duration == 15m..2h'"#, r#"'repo in ["x"] or duration in 15m..2h'"#),
+        (
+            "\"\"\"exists repo and \\\n agent == 5\"\"\"",
+            "\"\"\"has repo and \\\n agent == '5'\"\"\"",
+        ),
+        (
+            "'has repo&&!has agent||agent=[\"x\"]'",
+            "'has repo and not has agent or agent in [\"x\"]'",
+        ),
+        (r#"'weekday ~ "sat"'"#, r#"'weekday == "sat"'"#),
+    ] {
+        let file = |when: &str| format!("[[rules.auto_tag]]\nwhen = {when}\ntags = ['t']\n");
+        let mended = mended(&file(broken));
+        assert_eq!(mended, file(expected));
+        assert_eq!(check(&mended).findings, [], "{mended}");
+    }
+}
+
 #[test]
 fn json_has_the_agreed_shape() {
     let text = "[[rules.auto_tag]]\nname = 'ü'\nmatch = { 'pathh' = 'ü' }\ntags = ['x', 'x']\n";

@@ -1,31 +1,20 @@
 //! The table gives what the definition gives, on rule files and streams made up at random.
-//!
-//! Letters are few, so that rules collide and streams hit them.
 
-use chrono::{Days, NaiveDate, NaiveTime};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use tt::rules::{Scratch, Stream};
+use proptest::test_runner::TestRunner;
+use tt::diag::{Severity, SourceFile, Span};
+use tt::rules::syntax::embedded::Text;
+use tt::rules::syntax::when::{self, Expr, Kind, Value};
+use tt::rules::{Rules, Scratch, Stream};
 
-use crate::oracle;
+use crate::making::{self, Bytes};
+use crate::oracle::{self, Win};
 use crate::support::{HOME, at, check_at, rule_of, toml_string, winner};
-
-/// A well-formed glob.
-fn glob() -> impl Strategy<Value = String> {
-    let piece = prop_oneof![
-        4 => Just("a"), 4 => Just("b"), 2 => Just("/"), 1 => Just("é"), 1 => Just("e\u{301}"),
-        3 => Just("*"), 2 => Just("?"), 1 => Just("<x>"), 1 => Just("[ab]"), 1 => Just("[!a]"),
-        1 => Just("[^/-b]"), 1 => Just("{a,b*}"), 1 => Just("{,a}"), 1 => Just("{<x>/,{b,?}}"),
-        1 => Just("\\*"), 1 => Just("[[:alpha:]]"),
-    ];
-    let pieces = vec(piece, 1..5).prop_map(|pieces| pieces.concat());
-    prop_oneof![
-        8 => pieces.clone(),
-        1 => pieces.prop_map(|rest| format!("~/{rest}")),
-        1 => Just("~".to_owned()),
-    ]
-}
 
 /// A glob that captures nothing, perhaps empty.
 fn plain_glob() -> impl Strategy<Value = String> {
@@ -38,121 +27,250 @@ fn text() -> impl Strategy<Value = String> {
         4 => Just("a"), 4 => Just("b"), 2 => Just("/"), 1 => Just("é"), 1 => Just("e\u{301}"),
         1 => Just("*"),
     ];
-    let pieces = vec(piece, 0..6).prop_map(|pieces| pieces.concat());
-    prop_oneof![6 => pieces.clone(), 1 => pieces.prop_map(|rest| format!("{HOME}/{rest}"))]
+    vec(piece, 0..6).prop_map(|pieces| pieces.concat())
 }
 
-const TEXT_FIELDS: [&str; 6] =
-    ["primary_cwd", "tmux_session", "agent", "git_branch", "repo", "worktree"];
-const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-
-fn comparison(values: &'static [&'static str], passes_zero: bool) -> impl Strategy<Value = String> {
-    let value = || proptest::sample::select(values);
-    let operator = proptest::sample::select(&["<", "<=", ">", ">=", "==", "!="][..]);
-    prop_oneof![
-        (operator, value()).prop_map(|(operator, value)| format!("{operator} {value}")),
-        (0..values.len(), 0..values.len())
-            .prop_filter("a range that holds something", move |(a, b)| a < b
-                || passes_zero && a != b)
-            .prop_map(|(a, b)| format!("{}..{}", values[a], values[b])),
-    ]
-}
-
-/// A condition as TOML.
-fn condition() -> impl Strategy<Value = (&'static str, String)> {
-    let texts = (proptest::sample::select(&TEXT_FIELDS[..]), vec(glob(), 1..3)).prop_map(
-        |(field, globs)| match globs.as_slice() {
-            [one] => (field, toml_string(one)),
-            many => {
-                let list: Vec<_> = many.iter().map(|glob| toml_string(glob)).collect();
-                (field, format!("[{}]", list.join(", ")))
-            }
-        },
-    );
-    let lengths = (
-        proptest::sample::select(&["duration", "direct", "delegated"][..]),
-        comparison(&["1s", "2s", "1m"], false),
-    );
-    let times = comparison(&["06:00:00", "12:00:00", "22:00:00"], true);
-    let days = vec(proptest::sample::select(&DAYS[..]), 1..4);
-    prop_oneof![
-        6 => texts,
-        1 => lengths.prop_map(|(field, value)| (field, format!("{value:?}"))),
-        1 => times.prop_map(|value| ("time", format!("{value:?}"))),
-        1 => days.prop_map(|days| ("weekday", format!("{days:?}"))),
-    ]
+fn bytes(most: usize) -> impl Strategy<Value = Vec<u8>> {
+    vec(any::<u8>(), 0..most)
 }
 
 fn rule_file() -> impl Strategy<Value = String> {
-    let rule = (vec(condition(), 1..4), prop::bool::weighted(0.9)).prop_map(
-        |(mut conditions, enabled)| {
-            conditions.sort();
-            conditions.dedup_by_key(|(field, _)| *field);
-            let conditions: Vec<_> =
-                conditions.iter().map(|(field, value)| format!("{field} = {value}")).collect();
-            format!(
-                "[[rules.auto_tag]]\nmatch = {{ {} }}\ntags = ['t']\nenabled = {enabled}\n",
-                conditions.join(", ")
-            )
-        },
-    );
-    let homes = prop_oneof![Just(""), Just("[rules]\nhomes = ['a/', '/home/u']\n")];
-    (homes, vec(rule, 1..8)).prop_map(|(homes, rules)| format!("{homes}{}", rules.concat()))
+    bytes(400).prop_map(|bytes| making::rule_file(&mut Bytes(&bytes)))
 }
 
-fn stream() -> impl Strategy<Value = Stream> {
-    let texts = || vec(text(), 0..3);
-    let length =
-        || option::of(prop::sample::select(&[0, 999, 1000, 1500, 2000, 60_000, 60_001][..]));
-    let time = prop::sample::select(&[0, 6 * 3600 - 1, 6 * 3600, 12 * 3600, 22 * 3600, 86_399][..]);
-    let monday = NaiveDate::from_ymd_opt(2025, 1, 27).unwrap();
-    let day = (0..7_u64).prop_map(move |day| monday + Days::new(day));
-    (
-        (option::weighted(0.9, text()), texts(), texts(), texts(), option::of(text()), texts()),
-        (length(), length(), length(), option::of((day, time))),
-    )
-        .prop_map(|(texts, (duration_ms, direct_ms, delegated_ms, at))| {
-            let (primary_cwd, tmux_session, agent, git_branch, repo, worktree) = texts;
-            let time = |at| NaiveTime::from_num_seconds_from_midnight_opt(at, 0).unwrap();
-            let at = at.map(|(day, at)| day.and_time(time(at)));
-            Stream {
-                primary_cwd,
-                tmux_session,
-                agent,
-                git_branch,
-                repo,
-                worktree,
-                duration_ms,
-                direct_ms,
-                delegated_ms,
-                at,
-            }
-        })
+fn streams() -> impl Strategy<Value = Vec<Stream>> {
+    vec(bytes(60).prop_map(|bytes| making::stream(&mut Bytes(&bytes))), 1..12)
+}
+
+fn config(cases: u32) -> ProptestConfig {
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases) }
+}
+
+/// What the program says where the oracle says who wins and what that gives.
+fn win(rules: &Rules, stream: &Stream, scratch: &mut Scratch) -> Option<Win> {
+    let id = rules.first_match_with(stream, scratch)?;
+    let outcome = rules.outcome(id, stream);
+    Some(Win { rule: id.index(), tags: outcome.tags, project: outcome.project })
+}
+
+/// What was met in a run of a law, to see that it met enough.
+#[derive(Default)]
+struct Met {
+    streams: usize,
+    wins: usize,
+    /// Wins whose tags hold captured text, and those of several rows.
+    captures: usize,
+    rows: usize,
+    /// Words and signs of expressions of winning rules.
+    words: BTreeSet<&'static str>,
+}
+
+/// What may stand in an expression.
+const WORDS: [&str; 17] = [
+    " ~ ", " == ", " != ", " < ", " <= ", " > ", " >= ", " in [", "..", "has ", "not ", " and ",
+    " or ", "(", "true", "false", "\\",
+];
+
+impl Met {
+    fn see(&mut self, rules: &Rules, file: &str, win: Option<&Win>) {
+        self.streams += 1;
+        let Some(win) = win else { return };
+        self.wins += 1;
+        self.captures += usize::from(win.tags.len() > 1);
+        let templates = rules.all()[win.rule].tags.len();
+        self.rows += usize::from(win.tags.len() > templates);
+        let file: toml::Table = file.parse().unwrap();
+        if let Some(when) = file["rules"]["auto_tag"][win.rule].get("when") {
+            let text = when.as_str().unwrap();
+            let source = format!("\"{text}\"");
+            let text = Text::new(text, &source, Span::new(0, source.len()));
+            let printed = when::parse(&text).unwrap().to_string();
+            self.words.extend(WORDS.into_iter().filter(|word| printed.contains(word)));
+        }
+    }
+}
+
+#[test]
+fn the_table_is_the_oracle() {
+    let met = RefCell::new(Met::default());
+    let homes = option::weighted(0.8, Just(HOME));
+    let law = |(file, streams, home): (String, Vec<Stream>, Option<&'static str>)| {
+        let checkup = check_at(home, &file);
+        prop_assert!(checkup.rules.is_some(), "{file}\n{:#?}", checkup.findings);
+        let rules = checkup.rules.unwrap().compile();
+        let mut scratch = Scratch::default();
+        for stream in &streams {
+            let expected = oracle::first(&file, home, stream);
+            let fresh = win(&rules, stream, &mut Scratch::default());
+            let used = win(&rules, stream, &mut scratch);
+            prop_assert_eq!(&fresh, &expected, "{}\n{:#?}", file, stream);
+            prop_assert_eq!(used, fresh, "with a scratch used before, {}\n{:#?}", file, stream);
+            met.borrow_mut().see(&rules, &file, expected.as_ref());
+        }
+        Ok(())
+    };
+    let cases = (rule_file(), streams(), homes);
+    TestRunner::new(config(800)).run(&cases, law).unwrap_or_else(|failure| panic!("{failure}"));
+
+    // A law that meets nothing holds always.
+    let Met { streams, wins, captures, rows, words } = met.into_inner();
+    println!("{streams} streams, {wins} wins, {captures} with captures, {rows} of several rows");
+    assert!(
+        wins * 5 > streams && captures * 20 > wins && rows > 20,
+        "{streams} {wins} {captures} {rows}"
+    );
+    let missing: Vec<_> = WORDS.into_iter().filter(|word| !words.contains(word)).collect();
+    assert!(missing.is_empty(), "no winner had {missing:?}");
+}
+
+/// A tree without its places.
+fn shape(expr: &Expr) -> String {
+    let all = |of: &[Expr]| of.iter().map(shape).collect::<Vec<_>>().join(" ");
+    match &expr.kind {
+        Kind::Constant(value) => value.to_string(),
+        Kind::Has(field) => format!("(has {})", field.text),
+        Kind::Not(inner) => format!("(not {})", shape(inner)),
+        Kind::And(operands) => format!("(and {})", all(operands)),
+        Kind::Or(operands) => format!("(or {})", all(operands)),
+        Kind::Test(test) => {
+            let value = match &test.value {
+                Value::Text(text) => format!("text {:?}", text.text),
+                Value::List(texts, _) => {
+                    format!("{:?}", texts.iter().map(|text| &text.text).collect::<Vec<_>>())
+                }
+                Value::Amount(amount) => amount.text.clone(),
+                Value::Range(from, to) => format!("{} to {}", from.text, to.text),
+            };
+            format!("({} {:?} {value})", test.field.text, test.operator)
+        }
+    }
+}
+
+fn parsed(expression: &str) -> Result<Expr, when::Broken> {
+    let source = format!("'''{expression}'''");
+    when::parse(&Text::new(expression, &source, Span::new(0, source.len())))
+}
+
+/// Expressions and what damages them.
+fn token_soup() -> impl Strategy<Value = String> {
+    const TOKENS: [&str; 64] = [
+        "agent",
+        "repo",
+        "duration",
+        "weekday",
+        "time",
+        "pathh",
+        "has",
+        "has",
+        "not",
+        "not",
+        "and",
+        "and",
+        "or",
+        "or",
+        "true",
+        "false",
+        "(",
+        "(",
+        ")",
+        ")",
+        "[",
+        "]",
+        ",",
+        "~",
+        "==",
+        "!=",
+        "<=",
+        ">",
+        "in",
+        "in",
+        "\"a*\"",
+        "'<x>'",
+        "\"[\"",
+        "\"sat\"",
+        "[\"a\", 'b']",
+        "[]",
+        "15m",
+        "9:00..8:00",
+        "15m..2h",
+        "..",
+        "é",
+        "\"",
+        "'",
+        "\\",
+        "\n",
+        "#",
+        "&&",
+        "||",
+        "!",
+        "=",
+        "=~",
+        "not in",
+        "is",
+        "contains",
+        "AND",
+        "15 minutes",
+        "~/a",
+        ";",
+        "\t",
+        "\u{a0}",
+        "\"\\\"\"",
+        "\r\n",
+        "exists",
+        "{",
+    ];
+    let soup = vec(proptest::sample::select(&TOKENS[..]), 0..14);
+    let glue = proptest::sample::select(&[" ", " ", ""][..]);
+    let soup = (soup, glue).prop_map(|(tokens, glue)| tokens.join(glue));
+    let damage = (0..120_usize, 0..4_usize, proptest::sample::select(&TOKENS[..]));
+    let damaged = (bytes(80), damage).prop_map(|(bytes, (at, length, instead))| {
+        let mut chars: Vec<char> = making::when(&mut Bytes(&bytes)).chars().collect();
+        let start = at.min(chars.len());
+        let end = (start + length).min(chars.len());
+        chars.splice(start..end, instead.chars());
+        chars.into_iter().collect()
+    });
+    prop_oneof![soup, damaged]
 }
 
 /// What the law about damaged files damages.
 const DAMAGED: &str = include_str!("../../rules-examples/consultant.toml");
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(600) })]
+    #![proptest_config(config(600))]
 
     #[test]
-    fn the_table_is_the_oracle(
-        file in rule_file(),
-        streams in vec(stream(), 1..12),
-        home in option::weighted(0.8, Just(HOME)),
+    fn printing_and_reading_again_changes_nothing(bytes in bytes(120)) {
+        let expression = making::when(&mut Bytes(&bytes));
+        let tree = parsed(&expression).unwrap();
+        let printed = tree.to_string();
+        let again = parsed(&printed).unwrap();
+        prop_assert_eq!(shape(&again), shape(&tree), "{}\n{}", expression, printed);
+        prop_assert_eq!(again.to_string(), printed);
+    }
+
+    #[test]
+    fn no_expression_panics(
+        expression in token_soup(), bytes in bytes(120), raw in option::weighted(0.1, Just("'")),
     ) {
-        let checkup = check_at(home, &file);
-        prop_assert!(checkup.rules.is_some(), "{:#?}", checkup.findings);
-        let rules = checkup.rules.unwrap().compile();
-        let mut scratch = Scratch::default();
-        for stream in &streams {
-            let expected = oracle::first(&file, home, stream);
-            let fresh = winner(&rules, stream);
-            let used = rules.first_match_with(stream, &mut scratch).map(|id| id.index());
-            prop_assert_eq!(fresh, expected, "{:#?}", stream);
-            prop_assert_eq!(used, expected, "with a scratch used before, {:#?}", stream);
+        let value = making::toml_string(&expression, &mut Bytes(&bytes));
+        // Now and then the file is not even TOML.
+        let value = raw.map_or(value, |quote| format!("{quote}{expression}{quote}"));
+        let text = format!("[[rules.auto_tag]]\ntags = ['<x>']\nwhen = {value}\n");
+        let checkup = check_at(Some(HOME), &text);
+        let errors = checkup.findings.iter().any(|it| it.severity() == Severity::Error);
+        prop_assert_eq!(errors, checkup.rules.is_none());
+        let file = SourceFile::new("config.toml", text.as_str());
+        for finding in &checkup.findings {
+            let edit = finding.edit.iter().map(|edit| edit.span);
+            let beside = finding.secondary.iter().map(|label| label.span);
+            for span in edit.chain(beside).chain([finding.primary.span]) {
+                prop_assert!(text.get(span.start..span.end).is_some(), "{:?}\n{}", finding, text);
+            }
         }
+        let drawn = tt::diag::render::human::render(&checkup.findings, &file, false);
+        prop_assert_eq!(checkup.findings.is_empty(), drawn.is_empty());
+        prop_assert_eq!(check_at(Some(HOME), &text).findings, checkup.findings);
     }
 
     #[test]
@@ -206,7 +324,7 @@ proptest! {
         }
         let text: String = chars.iter().collect();
         let checkup = check_at(Some(HOME), &text);
-        let errors = checkup.findings.iter().any(|f| f.severity() == tt::diag::Severity::Error);
+        let errors = checkup.findings.iter().any(|f| f.severity() == Severity::Error);
         prop_assert_eq!(errors, checkup.rules.is_none());
         let valid = toml::from_str::<toml::Table>(&text).is_ok();
         let syntax = checkup.findings.iter().any(|f| f.code == tt::diag::Code::TomlSyntax);
@@ -215,14 +333,14 @@ proptest! {
             let span = finding.primary.span;
             prop_assert!(span.start <= span.end && span.end <= text.len());
         }
-        let file = tt::diag::SourceFile::new("config.toml", text.as_str());
+        let file = SourceFile::new("config.toml", text.as_str());
         let drawn = tt::diag::render::human::render(&checkup.findings, &file, true);
         prop_assert_eq!(drawn.is_empty(), checkup.findings.is_empty());
     }
 
     #[test]
     fn no_text_panics(text in r#"(\[\[rules.auto_tag\]\]|match|tags|when|=|\{|\}|\[|\]|"|'|,|\n|a|~|é| |\\|\r\n|\t|"""|\'\'\'|u00e9|agent){0,30}"#) {
-        let file = tt::diag::SourceFile::new("config.toml", text.as_str());
+        let file = SourceFile::new("config.toml", text.as_str());
         let checkup = check_at(None, &text);
         let drawn = tt::diag::render::human::render(&checkup.findings, &file, false);
         prop_assert_eq!(checkup.findings.is_empty(), drawn.is_empty());

@@ -6,6 +6,7 @@ mod corpus;
 mod examples;
 mod findings;
 mod laws;
+mod making;
 mod oracle;
 mod support;
 mod table;

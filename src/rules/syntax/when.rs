@@ -228,7 +228,8 @@ pub enum WhenErrorKind {
     Foreign {
         /// What is written.
         found: String,
-        /// What is written here instead, and where; `None` where that is not sure.
+        /// What is written here instead, with a space on a side that needs one, and where; `None`
+        /// where that is not sure.
         meant: Option<(String, Span)>,
     },
     /// Something that begins no condition.
@@ -357,8 +358,23 @@ impl<'t> Builder<'t> {
 
     fn foreign(&mut self, item: &Pair<'_, Rule>, meant: &str) {
         let span = self.place(item);
-        let (found, meant) = (item.as_str().to_owned(), Some((meant.to_owned(), span)));
+        let meant = self.apart(item, meant);
+        let (found, meant) = (item.as_str().to_owned(), Some((meant, span)));
         self.error(WhenErrorKind::Foreign { found, meant }, span);
+    }
+
+    /// A word to replace an item, kept apart from the words beside it.
+    fn apart(&self, item: &Pair<'_, Rule>, word: &str) -> String {
+        let (text, span) = (&self.source.text, item.as_span());
+        let beside = |c: char| !c.is_whitespace() && !matches!(c, '(' | ')');
+        // The sign before is replaced too, and keeps its distance itself.
+        let to_replace = |c: char| matches!(c, '&' | '|' | ',' | '!');
+        let before = text.get(..span.start()).unwrap_or_default();
+        let before = before.ends_with(beside) && !before.ends_with(to_replace);
+        let after = text.get(span.end()..).unwrap_or_default().starts_with(beside);
+        let space = |needed: bool| if needed { " " } else { "" };
+        let is_word = word.starts_with(char::is_alphabetic);
+        format!("{}{word}{}", space(before && is_word), space(after && is_word))
     }
 
     fn item(&mut self, item: &Pair<'_, Rule>) {
@@ -554,7 +570,7 @@ impl<'t> Builder<'t> {
         // One finding per condition: if its value is broken, that is what is said.
         let known = match known {
             None if self.errors.len() == before => {
-                self.foreign_operator(&field, operator.as_str(), operator_span, value.as_ref())
+                self.foreign_operator(&field, &operator, value.as_ref())
             }
             known => known,
         };
@@ -574,21 +590,22 @@ impl<'t> Builder<'t> {
     fn foreign_operator(
         &mut self,
         field: &Name,
-        found: &str,
-        span: Span,
+        found: &Pair<'_, Rule>,
         value: Option<&Value>,
     ) -> Option<Operator> {
-        let known = Operator::of_foreign(found, value);
+        let span = self.place(found);
+        let known = Operator::of_foreign(found.as_str(), value);
         let meant = known.map(|(negated, operator)| {
+            let symbol = self.apart(found, operator.symbol());
             if negated {
                 // `not` goes before the field.
                 let whole = Span::new(field.span.start, span.end);
-                (format!("not {} {}", field.text, operator.symbol()), whole)
+                (format!("not {} {}", field.text, symbol.trim_start()), whole)
             } else {
-                (operator.symbol().to_owned(), span)
+                (symbol, span)
             }
         });
-        self.error(WhenErrorKind::Foreign { found: found.to_owned(), meant }, span);
+        self.error(WhenErrorKind::Foreign { found: found.as_str().to_owned(), meant }, span);
         known.map(|(_, operator)| operator)
     }
 
@@ -809,7 +826,9 @@ mod tests {
     #[test]
     fn operators_from_elsewhere_are_known() {
         let meant = |expression: &str| match errors(expression).as_slice() {
-            [(WhenErrorKind::Foreign { meant, .. }, _)] => meant.clone().unwrap().0,
+            [(WhenErrorKind::Foreign { meant, .. }, _)] => {
+                meant.clone().unwrap().0.trim().to_owned()
+            }
             other => panic!("{expression}: {other:?}"),
         };
         for (written, expected) in [

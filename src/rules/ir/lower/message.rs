@@ -203,8 +203,8 @@ fn foreign(found: &str, meant: Option<&(String, Span)>, span: Span) -> Finding {
         .detail(format!("Valid operators: {OPERATORS}"));
     match meant {
         Some((meant, place)) => finding
-            .detail(format!("Did you mean: {meant}?"))
-            .label(format!("did you mean '{meant}'?"))
+            .detail(format!("Did you mean: {}?", meant.trim()))
+            .label(format!("did you mean '{}'?", meant.trim()))
             .edit(*place, meant),
         None => finding
             .label("not known here")
