@@ -143,7 +143,7 @@ fn globs(bytes: &mut Bytes<'_>) -> (Vec<String>, BTreeSet<&'static str>) {
 
 fn value(bytes: &mut Bytes<'_>) -> String {
     let pieces = ["a", "b", "a", "b", "/", "é", "e\u{301}", "*", "a", "b", "\"", "'"];
-    let count = bytes.choose(6);
+    let count = [1, 3, 4, 1, 2, 5, 1, 0][bytes.choose(8)];
     let text: String = (0..count).map(|_| bytes.pick(&pieces)).collect();
     if bytes.choose(7) == 6 { format!("{HOME}/{text}") } else { text }
 }
@@ -268,7 +268,7 @@ fn operand(bytes: &mut Bytes<'_>, depth: usize, around: u8) -> Condition {
 }
 
 fn expression(bytes: &mut Bytes<'_>, depth: usize) -> Condition {
-    let kind = if depth == 0 { 0 } else { bytes.choose(9) };
+    let kind = if depth == 0 { 0 } else { bytes.choose(10) };
     match kind {
         4 => {
             let inner = operand(bytes, depth - 1, 2);
@@ -277,8 +277,23 @@ fn expression(bytes: &mut Bytes<'_>, depth: usize) -> Condition {
         }
         5 | 8 => joined(bytes, depth, "and", 1),
         6 | 7 => joined(bytes, depth, "or", 0),
+        9 => capturing_or(bytes),
         _ => test(bytes),
     }
+}
+
+/// Conditions on several fields that easily hold and capture the same name, joined by `or`.
+fn capturing_or(bytes: &mut Bytes<'_>) -> Condition {
+    let mut sides = bytes.some(2, 3, |bytes| {
+        let field = bytes.pick(&["primary_cwd", "agent", "agent", "repo"]);
+        let glob = bytes.pick(&["<x>*", "*<x>*", "*<x>", "a<x>*", "*<x>b"]);
+        let also = bytes.pick(&["", "", " and true", " and has repo"]);
+        format!("{field} ~ \"{glob}\"{also}")
+    });
+    if bytes.choose(2) == 1 {
+        sides = vec![sides.join(" and "), "agent ~ 'b<x>*'".to_owned()];
+    }
+    Condition { text: sides.join(" or "), names: BTreeSet::from(["x"]), binds: 0 }
 }
 
 fn joined(bytes: &mut Bytes<'_>, depth: usize, word: &str, binds: u8) -> Condition {
