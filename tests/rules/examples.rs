@@ -221,6 +221,32 @@ fn captures_follow_and_and_or() {
 }
 
 #[test]
+fn texts_are_compared_as_they_are() {
+    let stream = |agents: &[&str]| Stream {
+        agent: agents.iter().map(|agent| (*agent).to_owned()).collect(),
+        ..Stream::default()
+    };
+    let holds = |expression: &str, agents: &[&str]| {
+        let rules =
+            compile(&format!("[[rules.auto_tag]]\nwhen = '''{expression}'''\ntags = ['t']"));
+        winner(&rules, &stream(agents)).is_some()
+    };
+    // A backslash stands for what follows it, and letters for themselves however composed.
+    for (text, value) in [(r#""a\"b""#, "a\"b"), (r#""\*\\""#, "*\\"), ("\"*é\"", "*e\u{301}")] {
+        assert!(holds(&format!("agent == {text}"), &["x", value]), "{text}");
+        assert!(!holds(&format!("agent != {text}"), &[value]), "{text}");
+        assert!(!holds(&format!("agent == {text}"), &["xx"]), "{text}");
+    }
+    // Another than codex, and no codex, are two things.
+    for (agents, another, none) in
+        [(&[][..], false, true), (&["codex"], false, false), (&["codex", "x"], true, false)]
+    {
+        assert_eq!(holds("agent != 'codex'", agents), another, "{agents:?}");
+        assert_eq!(holds("not agent == 'codex'", agents), none, "{agents:?}");
+    }
+}
+
+#[test]
 fn every_spelling_of_a_rule_is_read() {
     let rules = compile(
         r#"
