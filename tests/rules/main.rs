@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop anywhere")]
 
 mod corpus;
+mod cost;
 mod examples;
 mod findings;
 mod laws;
 mod oracle;
 mod support;
+mod verdicts;
