@@ -26,6 +26,7 @@
 //! | table | speed: the compiled form | [`table`] |
 //! | engine | one search | [`engine`] |
 //! | fill | captures in tags | [`fill`] |
+//! | analysis | which rules can win, beside the table | [`analysis`] |
 //!
 //! This module is the façade, and the only one that names them all:
 //!
@@ -57,6 +58,7 @@
 //! INVARIANT (first match): [`Rules::first_match`] gives exactly the first enabled rule, in file
 //! order, whose conditions hold. The interpreter in `tests/rules/oracle.rs` is the definition.
 
+pub mod analysis;
 pub mod engine;
 pub mod fields;
 pub mod fill;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop anywhere")]
 
 mod corpus;
+mod cost;
 mod examples;
 mod findings;
 mod laws;
@@ -10,3 +11,4 @@ mod making;
 mod oracle;
 mod support;
 mod table;
+mod verdicts;

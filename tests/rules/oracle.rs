@@ -377,11 +377,12 @@ fn kind(field: &str) -> Kind {
     }
 }
 
-/// Milliseconds of `1m1s`, seconds since midnight of `9:00`.
+/// Milliseconds of `1m1s`, nanoseconds since midnight of `9:00`.
 fn number(text: &str) -> i64 {
     if text.contains(':') {
         let parts = text.split(':').map(|part| part.parse::<i64>().unwrap());
-        return parts.chain([0]).take(3).fold(0, |total, part| total * 60 + part);
+        let seconds = parts.chain([0]).take(3).fold(0, |total, part| total * 60 + part);
+        return seconds * 1_000_000_000;
     }
     let mut total = 0;
     let mut rest = text;
@@ -454,7 +455,10 @@ impl World<'_> {
             "duration" => self.stream.duration_ms,
             "direct" => self.stream.direct_ms,
             "delegated" => self.stream.delegated_ms,
-            "time" => self.stream.at.map(|at| i64::from(at.num_seconds_from_midnight())),
+            "time" => self.stream.at.map(|at| {
+                let seconds = i64::from(at.num_seconds_from_midnight());
+                seconds * 1_000_000_000 + i64::from(at.nanosecond())
+            }),
             _ => None,
         }
     }

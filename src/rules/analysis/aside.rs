@@ -1,0 +1,169 @@
+//! What is told beside the verdicts: rules that change nothing, what rules lose, overlaps.
+
+use std::collections::BTreeSet;
+
+use super::cell::size;
+use super::search::{Answer, Asker, Blockers};
+use super::{Overlap, Purse, Redundant, Residue, Space};
+use crate::rules::fields::{Field, Type};
+use crate::rules::ir::{Atom, Part, Predicate, Rule, RuleId, Test};
+use crate::rules::lang::{Exhausted, Smallest};
+use crate::rules::stream::Stream;
+
+impl Asker<'_, '_> {
+    /// Whether the rule, which wins `witness`, could go and nothing would change.
+    ///
+    /// It could if every stream that it wins is held by a later rule with its outcome, and no rule
+    /// with another outcome comes before that one.
+    pub(super) fn redundant(
+        &mut self,
+        id: RuleId,
+        witness: &Stream,
+    ) -> Result<Option<Redundant>, Exhausted> {
+        let space = self.space;
+        let heir = |other: RuleId| other > id && space.same_outcome(other, id);
+        // Most rules have no heir for their witness already.
+        if space.finder.first(space.rules, witness, &heir, &mut self.meter)?.is_none() {
+            return Ok(None);
+        }
+        let all = |other: RuleId| other < id || heir(other);
+        let Some(mut heirs) = self.heirs(id, &all)? else { return Ok(None) };
+        let Some(last) = heirs.last().copied() else { return Ok(None) };
+        // The first later rule for a stream is no later than the heir that holds for it.
+        let between = space.ids().filter(|other| id < *other && *other < last);
+        for other in between.filter(|it| space.is_enabled(*it) && !space.same_outcome(*it, id)) {
+            self.meter.spend(1)?;
+            if !apart(space.rule(id), space.rule(other)) && self.intercepts(id, other)? {
+                return Ok(None);
+            }
+        }
+        for dropped in heirs.clone().into_iter().rev() {
+            let kept = heirs.clone();
+            let rest = |it: RuleId| it < id || it != dropped && kept.contains(&it);
+            if let Some(fewer) = self.heirs(id, &rest)? {
+                heirs = fewer;
+            }
+        }
+        Ok(Some(Redundant { later: heirs.into_iter().collect() }))
+    }
+
+    /// If `blockers` take every stream of the rule, the later ones among those needed.
+    fn heirs(
+        &mut self,
+        id: RuleId,
+        blockers: &dyn Fn(RuleId) -> bool,
+    ) -> Result<Option<BTreeSet<RuleId>>, Exhausted> {
+        let space = self.space;
+        let goals = [space.formula(id)];
+        match self.ask(&goals, Blockers::Where(blockers), &mut Vec::new())? {
+            Answer::Stream(_) => Ok(None),
+            Answer::None(met) => Ok(Some(met.into_iter().filter(|other| *other > id).collect())),
+        }
+    }
+
+    /// Whether some stream that the rule wins goes to the later `other`, which has another outcome,
+    /// before a rule with its own outcome could take it.
+    fn intercepts(&mut self, id: RuleId, other: RuleId) -> Result<bool, Exhausted> {
+        let space = self.space;
+        let before = |it: RuleId| it < id || id < it && it < other && space.same_outcome(it, id);
+        let goals = [space.formula(id), space.formula(other)];
+        let answer = self.ask(&goals, Blockers::Where(&before), &mut Vec::new())?;
+        Ok(matches!(answer, Answer::Stream(_)))
+    }
+
+    /// The smallest stream that the rule loses to an earlier one with another outcome.
+    pub(super) fn residue(
+        &mut self,
+        id: RuleId,
+        witness: &Stream,
+    ) -> Result<Option<Residue>, Exhausted> {
+        let space = self.space;
+        let mut smallest: Option<Stream> = None;
+        let earlier = space.ids().filter(|it| *it < id && space.is_enabled(*it));
+        for other in earlier.filter(|it| !space.same_outcome(*it, id)) {
+            self.meter.spend(1)?;
+            if apart(space.rule(id), space.rule(other)) {
+                continue;
+            }
+            let before = |it: RuleId| it < other && space.same_outcome(it, id);
+            let goals = [space.formula(id), space.formula(other)];
+            let answer = self.ask(&goals, Blockers::Where(&before), &mut Vec::new())?;
+            if let Answer::Stream(stream) = answer
+                && smallest.as_ref().is_none_or(|smallest| size(&stream) < size(smallest))
+            {
+                smallest = Some(stream);
+            }
+        }
+        let Some(lost) = smallest else { return Ok(None) };
+        let earlier = |it| it < id;
+        let to = space.finder.first(space.rules, &lost, &earlier, &mut self.meter)?;
+        Ok(to.map(|to| Residue { won: witness.clone(), lost, to }))
+    }
+
+    fn overlap(&mut self, first: RuleId, second: RuleId) -> Result<Option<Overlap>, Exhausted> {
+        let space = self.space;
+        let both = [space.formula(first), space.formula(second)];
+        let Answer::Stream(witness) = self.ask(&both, Blockers::These(&[]), &mut Vec::new())?
+        else {
+            return Ok(None);
+        };
+        for (one, other) in [(first, second), (second, first)] {
+            let goals = [space.formula(one)];
+            let answer = self.ask(&goals, Blockers::These(&[other]), &mut Vec::new())?;
+            if let Answer::None(_) = answer {
+                return Ok(None);
+            }
+        }
+        Ok(Some(Overlap { first, second, witness }))
+    }
+}
+
+/// Every pair of enabled rules that overlap.
+pub(super) fn overlaps(space: &Space<'_>, texts: &mut Smallest, purse: &mut Purse) -> Vec<Overlap> {
+    let mut found = Vec::new();
+    let enabled: Vec<_> = space.ids().filter(|id| space.is_enabled(*id)).collect();
+    for (at, first) in enabled.iter().enumerate() {
+        for second in enabled.iter().skip(at + 1) {
+            purse.spent += 1;
+            if purse.is_empty() {
+                return found;
+            }
+            if apart(space.rule(*first), space.rule(*second)) {
+                continue;
+            }
+            let mut asker = Asker { space, texts, meter: purse.meter() };
+            found.extend(asker.overlap(*first, *second).unwrap_or_default());
+            purse.spent += asker.meter.spent();
+        }
+    }
+    found
+}
+
+/// Whether two rules plainly share no stream: of a field with one value they demand different
+/// beginnings.
+fn apart(a: &Rule, b: &Rule) -> bool {
+    beginnings(a).any(|(field, one)| {
+        let mut others = beginnings(b).filter(|(other, _)| *other == field);
+        others.any(|(_, other)| !one.starts_with(other) && !other.starts_with(one))
+    })
+}
+
+/// What texts of fields with one value have to begin with.
+fn beginnings(rule: &Rule) -> impl Iterator<Item = (Field, &str)> {
+    rule.conjuncts.iter().filter_map(|conjunct| beginning(&conjunct.predicate))
+}
+
+fn beginning(predicate: &Predicate) -> Option<(Field, &str)> {
+    match predicate {
+        Predicate::All(children) | Predicate::Any(children) => match children.as_slice() {
+            [only] => beginning(only),
+            _ => None,
+        },
+        Predicate::Not(_) => None,
+        Predicate::Atom(Atom { field, test: Test::Glob(pattern) }) => match pattern.parts.first() {
+            Some(Part::Literal(text)) if field.info().ty == Type::Text => Some((*field, text)),
+            _ => None,
+        },
+        Predicate::Atom(_) => None,
+    }
+}

@@ -1,0 +1,343 @@
+//! Cells: what a search has assumed of a stream, field by field.
+//!
+//! A cell is a conjunction of literals. Since a literal speaks of one field, the smallest stream of
+//! a cell is put together from the smallest value of each field.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime};
+
+use super::formula::{Claim, Claims, Literal};
+use crate::rules::fields::{Field, Type};
+use crate::rules::lang::{Exhausted, Intervals, LanguageId, Meter, Smallest, WeekdaySet};
+use crate::rules::stream::Stream;
+use crate::rules::syntax::quantity::{DAY, NANOS_PER_SECOND};
+
+/// How many required languages on one set are shared out among its elements in every way. With
+/// more, a smallest set is still a set that fits, but perhaps not a smallest.
+const MOST_SHARED_OUT: usize = 8;
+
+/// What is assumed of a stream.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub(super) struct Cell {
+    /// In the order of the fields, those only of which something is assumed.
+    texts: Vec<(Field, Texts)>,
+    numbers: Vec<(Field, Number)>,
+    moment: Moment,
+}
+
+/// Of a field of text: some value in each of these languages, none in those; both in order.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+struct Texts {
+    required: Vec<LanguageId>,
+    excluded: Vec<LanguageId>,
+}
+
+/// Of a number: whether it must be there, and what it must be if it is.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Number {
+    required: bool,
+    allowed: Intervals,
+}
+
+/// Of the first event, the same.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Moment {
+    required: bool,
+    days: WeekdaySet,
+    times: Intervals,
+}
+
+impl Default for Number {
+    fn default() -> Self {
+        Self { required: false, allowed: Intervals::of([(0, i64::MAX)]) }
+    }
+}
+
+impl Default for Moment {
+    fn default() -> Self {
+        Self { required: false, days: WeekdaySet::ALL, times: Intervals::of([(0, DAY - 1)]) }
+    }
+}
+
+/// What a literal speaks of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum About {
+    Texts(Field),
+    Number(Field),
+    Moment,
+}
+
+/// A cell and its smallest stream.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Node {
+    pub(super) cell: Cell,
+    pub(super) model: Stream,
+}
+
+impl Node {
+    /// This node with more assumed; `None` if nothing is left.
+    pub(super) fn with(
+        &self,
+        literals: &[Literal],
+        claims: &Claims<'_>,
+        texts: &mut Smallest,
+        meter: &mut Meter,
+    ) -> Result<Option<Self>, Exhausted> {
+        let mut node = self.clone();
+        let mut touched = Vec::new();
+        for literal in literals {
+            match node.cell.assume(claims.get(literal.claim), literal.wanted) {
+                None => return Ok(None),
+                Some(about) if touched.contains(&about) => {}
+                Some(about) => touched.push(about),
+            }
+        }
+        for about in touched {
+            if !node.settle(about, texts, meter)? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(node))
+    }
+
+    /// Gives the model its smallest values; whether there are any.
+    fn settle(
+        &mut self,
+        about: About,
+        texts: &mut Smallest,
+        meter: &mut Meter,
+    ) -> Result<bool, Exhausted> {
+        meter.spend(1)?;
+        match about {
+            About::Texts(field) => {
+                let assumed = entry(&mut self.cell.texts, field);
+                let found = assumed.smallest(field.info().ty, texts, meter)?;
+                let is_some = found.is_some();
+                put_texts(&mut self.model, field, &found.unwrap_or_default());
+                Ok(is_some)
+            }
+            About::Number(field) => {
+                let Number { required, allowed } = entry(&mut self.cell.numbers, field);
+                let least = allowed.ranges().first().map(|(from, _)| *from);
+                let value = least.filter(|_| *required);
+                let fits = value.is_some() || !*required;
+                put_number(&mut self.model, field, value);
+                Ok(fits)
+            }
+            About::Moment => {
+                let Moment { required, days, times } = &self.cell.moment;
+                let time = times.ranges().first().map(|(from, _)| *from);
+                let least = days
+                    .days()
+                    .next()
+                    .zip(time)
+                    .and_then(|(day, time)| moment(day.num_days_from_monday(), time));
+                self.model.at = least.filter(|_| *required);
+                Ok(self.model.at.is_some() || !*required)
+            }
+        }
+    }
+}
+
+impl Cell {
+    /// Assumes a literal. `None` if no stream has it.
+    fn assume(&mut self, claim: &Claim, wanted: bool) -> Option<About> {
+        match claim {
+            Claim::Text(field, language) => {
+                let texts = entry(&mut self.texts, *field);
+                let list = if wanted { &mut texts.required } else { &mut texts.excluded };
+                if let Err(at) = list.binary_search(language) {
+                    list.insert(at, *language);
+                }
+                Some(About::Texts(*field))
+            }
+            Claim::Number(field, set) => {
+                let number = entry(&mut self.numbers, *field);
+                number.required |= wanted;
+                number.allowed = narrowed(&number.allowed, set, wanted);
+                Some(About::Number(*field))
+            }
+            Claim::Days(days) => {
+                let days = if wanted { *days } else { days.complement() };
+                self.moment.required |= wanted;
+                self.moment.days = self.moment.days.intersection(days);
+                Some(About::Moment)
+            }
+            Claim::Times(set) => {
+                self.moment.required |= wanted;
+                self.moment.times = narrowed(&self.moment.times, set, wanted);
+                Some(About::Moment)
+            }
+            Claim::Never => (!wanted).then_some(About::Moment),
+        }
+    }
+}
+
+fn narrowed(allowed: &Intervals, set: &Intervals, wanted: bool) -> Intervals {
+    if wanted { allowed.intersection(set) } else { allowed.intersection(&set.complement()) }
+}
+
+/// What is assumed of a field, which is entered if need be.
+fn entry<T: Default>(list: &mut Vec<(Field, T)>, field: Field) -> &mut T {
+    let at = match list.binary_search_by_key(&field, |(field, _)| *field) {
+        Ok(at) => at,
+        Err(at) => {
+            list.insert(at, (field, T::default()));
+            at
+        }
+    };
+    &mut list[at].1
+}
+
+impl Texts {
+    /// The smallest values; `None` if there are none that fit.
+    fn smallest(
+        &self,
+        ty: Type,
+        texts: &mut Smallest,
+        meter: &mut Meter,
+    ) -> Result<Option<Vec<Rc<str>>>, Exhausted> {
+        match (ty, self.required.as_slice()) {
+            // A field that is missing passes no test.
+            (_, []) => Ok(Some(Vec::new())),
+            (Type::TextSet, [_, _, ..]) => self.smallest_set(texts, meter),
+            (_, all) => Ok(texts.find(all, &self.excluded, meter)?.map(|text| vec![text])),
+        }
+    }
+
+    /// Every required language is met by some element; which of them share one is tried in every
+    /// way, by dynamic programming over the languages already met.
+    fn smallest_set(
+        &self,
+        texts: &mut Smallest,
+        meter: &mut Meter,
+    ) -> Result<Option<Vec<Rc<str>>>, Exhausted> {
+        let count = self.required.len();
+        // For sets of languages, as bits: the smallest text that meets all of them.
+        let mut together = BTreeMap::new();
+        let mut alone = Vec::with_capacity(count);
+        for at in 0..count {
+            let Some(text) = self.meet(1 << at, &together, texts, meter)? else {
+                return Ok(None);
+            };
+            together.insert(1 << at, Some(Rc::clone(&text)));
+            alone.push(text);
+        }
+        if count > MOST_SHARED_OUT {
+            alone.sort_unstable();
+            alone.dedup();
+            return Ok(Some(alone));
+        }
+        // For every set of languages, as bits: the smallest elements that meet them.
+        let mut best: Vec<Option<Vec<Rc<str>>>> = vec![Some(Vec::new())];
+        for all in 1..1_usize << count {
+            let first = all & all.wrapping_neg();
+            let mut found: Option<Vec<Rc<str>>> = None;
+            for shared in (1..=all).filter(|it| it & !all == 0 && it & first != 0) {
+                let Some(Some(rest)) = best.get(all & !shared) else { continue };
+                let text = match together.get(&shared) {
+                    Some(known) => known.clone(),
+                    None => {
+                        let found = self.meet(shared, &together, texts, meter)?;
+                        together.insert(shared, found.clone());
+                        found
+                    }
+                };
+                let Some(text) = text else { continue };
+                let these: Vec<_> = rest.iter().cloned().chain([text]).collect();
+                if found.as_ref().is_none_or(|found| weight(&these) < weight(found)) {
+                    found = Some(these);
+                }
+            }
+            best.push(found);
+        }
+        Ok(best.pop().flatten())
+    }
+
+    /// The smallest text in the required languages chosen by bits, none of the excluded.
+    fn meet(
+        &self,
+        chosen: usize,
+        known: &BTreeMap<usize, Option<Rc<str>>>,
+        texts: &mut Smallest,
+        meter: &mut Meter,
+    ) -> Result<Option<Rc<str>>, Exhausted> {
+        // What some of them cannot meet in one text, more of them cannot.
+        meter.spend(1 + known.len() as u64 / 16)?;
+        if known.iter().any(|(fewer, text)| fewer & !chosen == 0 && text.is_none()) {
+            return Ok(None);
+        }
+        let languages = self.required.iter().enumerate();
+        let languages = languages.filter(|(at, _)| chosen & 1 << at != 0).map(|(_, it)| *it);
+        texts.find(&languages.collect::<Vec<_>>(), &self.excluded, meter)
+    }
+}
+
+fn weight<T: AsRef<str>>(texts: &[T]) -> u64 {
+    texts.iter().map(|text| 1 + text.as_ref().chars().count() as u64).sum()
+}
+
+/// The size of a stream: 1 for every value that it has, and 1 for every character of a text.
+pub(super) fn size(stream: &Stream) -> u64 {
+    let Stream {
+        primary_cwd,
+        tmux_session,
+        agent,
+        git_branch,
+        repo,
+        worktree,
+        duration_ms,
+        direct_ms,
+        delegated_ms,
+        at,
+    } = stream;
+    let numbers = [duration_ms, direct_ms, delegated_ms];
+    let numbers = numbers.iter().filter(|number| number.is_some()).count() as u64;
+    let texts = [tmux_session, agent, git_branch, worktree];
+    weight(primary_cwd.as_slice())
+        + weight(repo.as_slice())
+        + texts.iter().map(|texts| weight(texts)).sum::<u64>()
+        + numbers
+        + u64::from(at.is_some())
+}
+
+fn put_texts(stream: &mut Stream, field: Field, texts: &[Rc<str>]) {
+    let one = || texts.first().map(|text| (**text).to_owned());
+    let all = || texts.iter().map(|text| (**text).to_owned()).collect();
+    match field {
+        Field::PrimaryCwd => stream.primary_cwd = one(),
+        Field::TmuxSession => stream.tmux_session = all(),
+        Field::Agent => stream.agent = all(),
+        Field::GitBranch => stream.git_branch = all(),
+        Field::Repo => stream.repo = one(),
+        Field::Worktree => stream.worktree = all(),
+        Field::Duration | Field::Direct | Field::Delegated | Field::Weekday | Field::Time => {}
+    }
+}
+
+fn put_number(stream: &mut Stream, field: Field, value: Option<i64>) {
+    match field {
+        Field::Duration => stream.duration_ms = value,
+        Field::Direct => stream.direct_ms = value,
+        Field::Delegated => stream.delegated_ms = value,
+        Field::PrimaryCwd
+        | Field::TmuxSession
+        | Field::Agent
+        | Field::GitBranch
+        | Field::Repo
+        | Field::Worktree
+        | Field::Weekday
+        | Field::Time => {}
+    }
+}
+
+/// A moment of a week that begins on Monday, 27 January 2025.
+fn moment(days_from_monday: u32, nanos: i64) -> Option<NaiveDateTime> {
+    let day = NaiveDate::from_ymd_opt(2025, 1, 27)?
+        .checked_add_days(Days::new(days_from_monday.into()))?;
+    let seconds = u32::try_from(nanos / NANOS_PER_SECOND).ok()?;
+    let rest = u32::try_from(nanos % NANOS_PER_SECOND).ok()?;
+    Some(day.and_time(NaiveTime::from_num_seconds_from_midnight_opt(seconds, rest)?))
+}

@@ -1,0 +1,192 @@
+//! Which rules hold for a stream, without trying them all.
+//!
+//! Most rules demand a certain text within some value: `~/work/acme/*` holds only where a directory
+//! has `acme` in it. Every rule is filed under four bytes of such a text, those that the fewest
+//! rules share; a stream is looked up by all runs of four bytes in its values. Rules that demand no
+//! text (`*`, `weekday = "sat"`) are tried on every stream.
+//!
+//! The decision table does this better, and is not asked: the analysis shall not repeat its
+//! mistakes, if it makes any.
+
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
+
+use crate::rules::fields::{FIELDS, Field};
+use crate::rules::ir::{Atom, Part, Predicate, Rule, RuleId, Test};
+use crate::rules::lang::{Exhausted, Meter};
+use crate::rules::stream::Stream;
+
+/// The longest run of bytes that rules are filed under.
+const LONGEST: usize = 4;
+
+/// A run of bytes in a value of a field, filled up with zeros, and its length.
+type Gram = (Field, usize, [u8; LONGEST]);
+
+/// An index of the enabled rules.
+#[derive(Debug, Default)]
+pub(super) struct Finder {
+    filed: HashMap<Gram, Vec<RuleId>, FixedState>,
+    /// The lengths of runs in use, per field.
+    lengths: Vec<(Field, Vec<usize>)>,
+    /// Rules that demand no text.
+    others: Vec<RuleId>,
+}
+
+/// One of the texts that a pattern demands: the runs of each.
+type Choice = Vec<Gram>;
+
+impl Finder {
+    /// Files the enabled rules.
+    pub(super) fn new(rules: &[Rule]) -> Self {
+        let enabled = rules.iter().filter(|rule| rule.info.enabled);
+        let demands: Vec<_> = enabled.map(|rule| (rule.info.id, demands(rule))).collect();
+        let mut shared: HashMap<Gram, usize, FixedState> = HashMap::default();
+        let all = demands.iter().flat_map(|(_, demands)| demands).flatten().flatten();
+        all.for_each(|gram| *shared.entry(*gram).or_default() += 1);
+        let mut finder = Self::default();
+        for (id, demands) in &demands {
+            finder.file(*id, demands, &shared);
+        }
+        for info in FIELDS {
+            let lengths = (1..=LONGEST)
+                .filter(|length| {
+                    finder.filed.keys().any(|gram| (gram.0, gram.1) == (info.field, *length))
+                })
+                .collect();
+            finder.lengths.push((info.field, lengths));
+        }
+        finder.lengths.retain(|(_, lengths)| !lengths.is_empty());
+        finder
+    }
+
+    /// Files a rule under one run per alternative of the demand that the fewest rules share.
+    fn file(
+        &mut self,
+        id: RuleId,
+        demands: &[Vec<Choice>],
+        shared: &HashMap<Gram, usize, FixedState>,
+    ) {
+        let count = |gram: &Gram| (shared.get(gram).copied().unwrap_or_default(), *gram);
+        let rarest = |choice: &Choice| choice.iter().map(count).min();
+        let best = demands
+            .iter()
+            .filter_map(|choices| choices.iter().map(rarest).collect::<Option<Vec<_>>>())
+            .min_by_key(|choices| choices.iter().map(|(count, _)| count).sum::<usize>());
+        let Some(best) = best else {
+            self.others.push(id);
+            return;
+        };
+        for (_, gram) in best {
+            let filed = self.filed.entry(gram).or_default();
+            if filed.last() != Some(&id) {
+                filed.push(id);
+            }
+        }
+    }
+
+    /// The first rule that is accepted and holds.
+    pub(super) fn first(
+        &self,
+        rules: &[Rule],
+        stream: &Stream,
+        accept: &dyn Fn(RuleId) -> bool,
+        meter: &mut Meter,
+    ) -> Result<Option<RuleId>, Exhausted> {
+        for id in self.candidates(stream, accept, meter)? {
+            meter.spend(1)?;
+            if holds(rules, id, stream) {
+                return Ok(Some(id));
+            }
+        }
+        Ok(None)
+    }
+
+    /// All rules that are accepted and hold, in order.
+    pub(super) fn all(
+        &self,
+        rules: &[Rule],
+        stream: &Stream,
+        accept: &dyn Fn(RuleId) -> bool,
+        meter: &mut Meter,
+    ) -> Result<Vec<RuleId>, Exhausted> {
+        let mut found = self.candidates(stream, accept, meter)?;
+        meter.spend(found.len() as u64)?;
+        found.retain(|id| holds(rules, *id, stream));
+        Ok(found)
+    }
+
+    fn candidates(
+        &self,
+        stream: &Stream,
+        accept: &dyn Fn(RuleId) -> bool,
+        meter: &mut Meter,
+    ) -> Result<Vec<RuleId>, Exhausted> {
+        let mut found: Vec<_> = self.others.iter().copied().filter(|id| accept(*id)).collect();
+        let mut looked_up = 0;
+        for (field, lengths) in &self.lengths {
+            for value in stream.texts(*field) {
+                for length in lengths {
+                    looked_up += value.len() as u64;
+                    for gram in grams(*field, value, *length) {
+                        let filed = self.filed.get(&gram).into_iter().flatten();
+                        found.extend(filed.copied().filter(|id| accept(*id)));
+                    }
+                }
+            }
+        }
+        meter.spend((looked_up + self.others.len() as u64) / 16)?;
+        found.sort_unstable();
+        found.dedup();
+        Ok(found)
+    }
+}
+
+fn holds(rules: &[Rule], id: RuleId, stream: &Stream) -> bool {
+    rules.get(id.index()).is_some_and(|rule| rule.holds(stream))
+}
+
+fn grams(field: Field, text: &str, length: usize) -> impl Iterator<Item = Gram> {
+    text.as_bytes().windows(length).map(move |run| {
+        let mut bytes = [0; LONGEST];
+        bytes.iter_mut().zip(run).for_each(|(to, from)| *to = *from);
+        (field, length, bytes)
+    })
+}
+
+/// What a stream must have for the rule to hold: of every demand, one of the choices.
+fn demands(rule: &Rule) -> Vec<Vec<Choice>> {
+    let mut demands = Vec::new();
+    rule.conjuncts.iter().for_each(|conjunct| collect(&conjunct.predicate, &mut demands));
+    demands
+}
+
+fn collect(predicate: &Predicate, demands: &mut Vec<Vec<Choice>>) {
+    match predicate {
+        Predicate::All(children) => children.iter().for_each(|child| collect(child, demands)),
+        Predicate::Any(children) => demands.extend(choices(children)),
+        Predicate::Atom(atom) => demands.extend(choice(atom).map(|choice| vec![choice])),
+        Predicate::Not(_) => {}
+    }
+}
+
+/// A choice for every child, if each of them demands a text.
+fn choices(children: &[Predicate]) -> Option<Vec<Choice>> {
+    let mut all = Vec::new();
+    for child in children {
+        let mut demands = Vec::new();
+        collect(child, &mut demands);
+        all.extend(demands.into_iter().min_by_key(Vec::len)?);
+    }
+    Some(all)
+}
+
+fn choice(atom: &Atom) -> Option<Choice> {
+    let Test::Glob(pattern) = &atom.test else { return None };
+    let pieces = pattern.parts.iter().filter_map(|part| match part {
+        Part::Literal(text) => Some(text.as_str()),
+        Part::Any | Part::Star | Part::Class(_) | Part::Group(_) | Part::Capture(_) => None,
+    });
+    let runs = pieces.flat_map(|piece| grams(atom.field, piece, piece.len().min(LONGEST)));
+    Some(runs.collect::<Choice>()).filter(|runs| !runs.is_empty())
+}

@@ -1,0 +1,97 @@
+//! What the analysis costs, in steps. A cliff in it is a failing test, without a stop-watch.
+//!
+//! When a change makes one of these numbers a little smaller or larger, write down the new one.
+//! When it makes a family grow faster than before, think again.
+
+use tt::rules::analysis::{Analysis, Budget, Options, Verdict, analyse};
+
+use crate::support::check;
+
+fn run(conditions: impl IntoIterator<Item = String>, options: &Options) -> Analysis {
+    let rule = |condition: String| {
+        format!("[[rules.auto_tag]]\nmatch = {{ {condition} }}\ntags = [\"{}\"]\n", condition.len())
+    };
+    let file: String = conditions.into_iter().map(rule).collect();
+    analyse(&check(&file).rules.unwrap(), options)
+}
+
+fn steps(family: &dyn Fn(usize) -> Vec<String>, sizes: [usize; 3]) -> [u64; 3] {
+    sizes.map(|size| run(family(size), &Options::default()).steps)
+}
+
+fn cwd(glob: &str) -> String {
+    format!("primary_cwd = '{glob}'")
+}
+
+/// Rules that have nothing to do with each other.
+fn apart(count: usize) -> Vec<String> {
+    (0..count).map(|at| cwd(&format!("~/work/{at:04}/*"))).collect()
+}
+
+/// The same below one that takes them all.
+fn below_one(count: usize) -> Vec<String> {
+    let mut rules = apart(count);
+    rules.insert(0, cwd("~/work/*"));
+    rules
+}
+
+/// Rules that only together take what a last one asks for.
+fn split(count: usize) -> Vec<String> {
+    let letters: Vec<char> = ('a'..='z').take(count).collect();
+    let others: String = letters.iter().collect();
+    let one = letters.iter().map(|c| cwd(&format!("{c}*")));
+    one.chain([cwd(&format!("[!{others}]*")), cwd("?*")]).collect()
+}
+
+/// Conditions on two fields, each left in two ways.
+fn crossed(count: usize) -> Vec<String> {
+    let pair = |at| format!("agent = 'a{at}*', tmux_session = 's{at}*'");
+    let mut rules: Vec<_> = (0..count).map(pair).collect();
+    rules.push("agent = 'a*', tmux_session = 's*', git_branch = '*'".to_owned());
+    rules
+}
+
+/// A pattern of many stars above another that it covers.
+fn stars(count: usize) -> Vec<String> {
+    vec![cwd(&"*a*b".repeat(count)), cwd(&format!("{}*", "*ab?".repeat(2 * count)))]
+}
+
+#[test]
+fn steps_are_as_they_were() {
+    let all = [
+        ("apart", steps(&apart, [10, 100, 1000])),
+        ("below one", steps(&below_one, [10, 100, 1000])),
+        ("split", steps(&split, [4, 8, 16])),
+        ("crossed", steps(&crossed, [4, 8, 16])),
+        ("stars", steps(&stars, [2, 4, 8])),
+    ];
+    let known = [
+        ("apart", [50, 500, 5000]),
+        ("below one", [483, 4803, 48003]),
+        ("split", [333, 1010, 4242]),
+        ("crossed", [27, 47, 297]),
+        ("stars", [51, 97, 185]),
+    ];
+    assert_eq!(all, known);
+}
+
+/// Rules that ask too much are left undecided, those after them are not.
+#[test]
+fn a_budget_is_kept() {
+    let letters = "abcdefghijklmnop";
+    let nth_from_the_end = |at: usize| format!("*a{}", "?".repeat(at));
+    let mut rules: Vec<_> = (1..8).map(|at| cwd(&nth_from_the_end(at))).collect();
+    rules.push(cwd(&letters.chars().map(|c| format!("*{c}")).collect::<String>()));
+    let easy = "agent = 'easy'".to_owned();
+    rules.push(easy);
+    let budget = Budget { per_rule: 300, total: 100 };
+    let analysis = run(rules, &Options { budget, ..Options::default() });
+    let undecided = analysis.rules.iter().filter_map(|judgement| match judgement.verdict {
+        Verdict::NotProven { spent } => Some(spent),
+        _ => None,
+    });
+    let undecided: Vec<_> = undecided.collect();
+    assert!(!undecided.is_empty() && undecided.iter().all(|spent| *spent <= 300), "{undecided:?}");
+    let last = &analysis.rules.last().unwrap().verdict;
+    assert!(matches!(last, Verdict::Reachable { .. }), "{last:?}");
+}
