@@ -37,7 +37,9 @@ impl Asker<'_, '_> {
                 return Ok(None);
             }
         }
-        for dropped in heirs.clone().into_iter().rev() {
+        // One alone is needed, since the rule wins something.
+        let several = heirs.len() > 1;
+        for dropped in heirs.clone().into_iter().rev().filter(|_| several) {
             let kept = heirs.clone();
             let rest = |it: RuleId| it < id || it != dropped && kept.contains(&it);
             if let Some(fewer) = self.heirs(id, &rest)? {

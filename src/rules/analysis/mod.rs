@@ -264,6 +264,11 @@ impl Purse {
         Meter::new(min(self.budget.per_rule, max(left, FLOOR)))
     }
 
+    /// What counting the other covers of a rule may take; many rules have very many.
+    fn small_meter(&self) -> Meter {
+        Meter::new(self.meter().left() / 8)
+    }
+
     fn is_empty(&self) -> bool {
         self.spent >= self.budget.total
     }
@@ -304,7 +309,9 @@ impl<'r> Space<'r> {
             residue: None,
         };
         // What is told beside the verdict has a meter of its own, and is left out beyond it.
-        asker.meter = purse.meter();
+        let dead =
+            matches!(judgement.verdict, Verdict::Shadowed { .. } | Verdict::Unreachable { .. });
+        asker.meter = if dead { purse.small_meter() } else { purse.meter() };
         match &mut judgement.verdict {
             Verdict::Reachable { witness } => {
                 judgement.redundant = asker.redundant(id, witness).unwrap_or_default();
