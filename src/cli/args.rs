@@ -240,10 +240,73 @@ pub(super) enum RulesCommand {
         tt rules check --stream a1b2c3d\n  tt rules check --dry-run\n\n\
         Exit status: 0 without errors, 1 with errors.")]
     Check(CheckArgs),
+    /// Run the rules over streams from a file, without a database
+    #[command(after_help = "Examples:\n  \
+        echo '{\"primary_cwd\": \"/home/sami/oss/tt\", \"agent\": [\"codex\"]}' | tt rules match --streams -\n  \
+        tt rules match --rules rules.toml --streams streams.jsonl --stats --repeat 20 > /dev/null\n\n\
+        A stream is a JSON object; every key is optional: primary_cwd, repo (texts); tmux_session, \
+        agent, git_branch, worktree (lists); duration_ms, direct_ms, delegated_ms; at (local time, \
+        or with an offset).\n\n\
+        Exit status: 0, or 1 where the rules have errors or a line is no stream.")]
+    Match(MatchArgs),
+    /// Print what the compiler made of the rules, stage by stage
+    #[command(
+        after_help = "Examples:\n  tt rules dump\n  tt rules dump --stage table rules.toml\n  \
+        tt rules dump --stage dot | dot -Tsvg > rules.svg"
+    )]
+    Dump(DumpArgs),
+}
+
+/// `tt rules match`
+#[derive(Args, Debug)]
+pub(super) struct MatchArgs {
+    /// The rule file, instead of the config
+    #[arg(long, value_name = "FILE")]
+    pub(super) rules: Option<PathBuf>,
+    /// The streams, one JSON object per line; '-' is stdin
+    #[arg(long, value_name = "FILE")]
+    pub(super) streams: PathBuf,
+    /// The directory that '~' stands for, instead of $HOME
+    #[arg(long, value_name = "DIR")]
+    pub(super) home: Option<String>,
+    /// Say on stderr how long it took, as JSON: matching alone, streams parsed beforehand
+    #[arg(long)]
+    pub(super) stats: bool,
+    /// With --stats, how many more times to match all streams after the first pass
+    #[arg(long, value_name = "N", default_value_t = 5, requires = "stats")]
+    pub(super) repeat: usize,
+    /// Match every value anew, even if it was seen before
+    #[arg(long)]
+    pub(super) no_cache: bool,
+}
+
+/// `tt rules dump`
+#[derive(Args, Debug)]
+pub(super) struct DumpArgs {
+    /// The rule file, instead of the config
+    #[arg(value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+    /// Which stage
+    #[arg(long, value_enum, default_value_t, value_name = "STAGE")]
+    pub(super) stage: Stage,
+}
+
+/// A stage of the compiler.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum Stage {
+    /// What is written, with places
+    Ast,
+    /// What is meant: typed conditions
+    #[default]
+    Ir,
+    /// The decision table: patterns by strategy, rules by trigger
+    Table,
+    /// The conditions as a graph, for Graphviz
+    Dot,
 }
 
 /// `tt rules check`
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(super) struct CheckArgs {
     /// Rule files to check instead of the config
     #[arg(value_name = "FILE", conflicts_with_all = ["stream", "dry_run"])]
@@ -254,6 +317,12 @@ pub(super) struct CheckArgs {
     /// What the rules would do to streams without rule-applied tags
     #[arg(long)]
     pub(super) dry_run: bool,
+    /// Show what was proven of every rule, with the smallest stream it wins and loses
+    #[arg(long, short)]
+    pub(super) verbose: bool,
+    /// Also name rules that share streams, neither containing the other
+    #[arg(long)]
+    pub(super) overlaps: bool,
     /// How to write what was found
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(super) format: Format,

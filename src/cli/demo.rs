@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::app::App;
-use super::args::{CheckArgs, Format, ImportArgs, RangeArgs, ReportArgs, StreamsArgs};
+use super::args::{CheckArgs, ImportArgs, RangeArgs, ReportArgs, StreamsArgs};
 use super::env::Env;
 use super::error::{Failure, Outcome};
 
@@ -32,7 +32,7 @@ pub(super) fn run(app: &App, out: &mut dyn Write) -> Outcome {
     let here = format!("{}/", folder.path().display());
     write!(out, "{}", String::from_utf8_lossy(&said).replace(&here, ""))?;
     prompt(out, "tt rules check")?;
-    let check = CheckArgs { files: Vec::new(), stream: None, dry_run: false, format: Format::Text };
+    let check = CheckArgs::default();
     super::rules::run(&demo, super::args::RulesCommand::Check(check), out)?;
     prompt(out, "tt report --week")?;
     super::report::run(&demo, &ReportArgs { week: true, ..ReportArgs::default() }, out)?;

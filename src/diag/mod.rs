@@ -111,6 +111,13 @@ impl Finding {
         self
     }
 
+    /// Adds background, if there is any.
+    #[must_use]
+    pub fn notes_of(mut self, notes: impl IntoIterator<Item = String>) -> Self {
+        self.notes.extend(notes);
+        self
+    }
+
     /// Says what to do.
     #[must_use]
     pub fn help(mut self, text: impl Into<String>) -> Self {

@@ -58,12 +58,15 @@
 //! INVARIANT (first match): [`Rules::first_match`] gives exactly the first enabled rule, in file
 //! order, whose conditions hold. The interpreter in `tests/rules/oracle.rs` is the definition.
 
+pub mod advice;
 pub mod analysis;
+pub mod dump;
 pub mod engine;
 pub mod fields;
 pub mod fill;
 pub mod ir;
 pub mod lang;
+pub mod show;
 mod stream;
 pub mod syntax;
 pub mod table;
@@ -71,6 +74,7 @@ pub mod table;
 use std::sync::{Mutex, PoisonError};
 
 use crate::diag::{Finding, Sink, SourceFile};
+pub use analysis::Analysis;
 pub use engine::Scratch;
 pub use fill::Outcome;
 pub use ir::{Checked, RuleId, RuleInfo, RuleSet};
@@ -107,6 +111,33 @@ pub fn check(file: &SourceFile, env: &Env) -> Checkup {
     let written = syntax::toml::parse(file, &mut sink);
     let rules = ir::lower::check(&written, file, env, &mut sink);
     Checkup { findings: sink.into_findings(), rules }
+}
+
+/// What a review says.
+#[derive(Debug)]
+pub struct Review {
+    /// Everything found, in the order of the file: mistakes, and what was proven of the rules.
+    pub findings: Vec<Finding>,
+    /// The rules and what was proven of each, if nothing found is an error.
+    pub rules: Option<(Checked<RuleSet>, Analysis)>,
+}
+
+/// Checks the rules of a file, and where they are sound, decides of every rule whether it can ever
+/// win and what it is good for.
+///
+/// Costs what [`check`] and [`analysis::analyse`] cost.
+#[must_use]
+pub fn review(file: &SourceFile, env: &Env, options: &analysis::Options) -> Review {
+    let Checkup { findings, rules } = check(file, env);
+    let rules = rules.map(|rules| {
+        let analysis = analysis::analyse(&rules, options);
+        (rules, analysis)
+    });
+    let advice = rules.iter().flat_map(|(rules, it)| advice::findings(rules, it, &findings));
+    let mut sink = Sink::default();
+    advice.for_each(|finding| sink.push(finding));
+    findings.into_iter().for_each(|finding| sink.push(finding));
+    Review { findings: sink.into_findings(), rules }
 }
 
 impl Checked<RuleSet> {

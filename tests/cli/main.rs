@@ -21,5 +21,7 @@ mod kill;
 mod report;
 mod rules;
 mod rules_check;
+mod rules_dump;
+mod rules_match;
 mod support;
 mod trouble;

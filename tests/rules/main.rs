@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop anywhere")]
 
+mod claims;
 mod corpus;
 mod cost;
 mod examples;
@@ -9,6 +10,7 @@ mod findings;
 mod laws;
 mod making;
 mod oracle;
+mod replay;
 mod support;
 mod table;
 mod verdicts;

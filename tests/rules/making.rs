@@ -432,3 +432,49 @@ pub(crate) fn stream(bytes: &mut Bytes<'_>) -> Stream {
         at,
     }
 }
+
+/// The first stream, with a little changed: a field of the second in it, or a value one step
+/// beside its own.
+pub(crate) fn between(first: &Stream, second: &Stream, bytes: &mut Bytes<'_>) -> Stream {
+    let mut near = first.clone();
+    match bytes.choose(14) {
+        0 => near.primary_cwd.clone_from(&second.primary_cwd),
+        1 => near.repo.clone_from(&second.repo),
+        2 => near.tmux_session.clone_from(&second.tmux_session),
+        3 => near.agent.extend(second.agent.iter().cloned()),
+        4 => near.git_branch.extend(second.git_branch.iter().cloned()),
+        5 => near.worktree.clone_from(&second.worktree),
+        6 => near.at = second.at,
+        7 => near.at = near.at.and_then(|at| at.checked_add_days(Days::new(1))),
+        8 => near.duration_ms = near.duration_ms.map(|ms| (ms - 1).max(0)),
+        9 => near.direct_ms = near.direct_ms.map(|ms| ms.saturating_add(1)),
+        10 => near.delegated_ms = second.delegated_ms,
+        _ => {
+            let mut texts: Vec<&mut String> = [&mut near.primary_cwd, &mut near.repo]
+                .into_iter()
+                .flatten()
+                .chain([&mut near.agent, &mut near.tmux_session].into_iter().flatten())
+                .chain([&mut near.git_branch, &mut near.worktree].into_iter().flatten())
+                .collect();
+            if !texts.is_empty() {
+                let which = bytes.choose(texts.len());
+                one_step(texts[which], bytes);
+            }
+        }
+    }
+    near
+}
+
+/// Changes a text by a character.
+fn one_step(text: &mut String, bytes: &mut Bytes<'_>) {
+    let mut chars: Vec<char> = text.chars().collect();
+    let at = bytes.choose(chars.len() + 1);
+    let c = bytes.pick(&['a', 'b', '/', 'é', 'x', '\u{301}']);
+    match bytes.choose(3) {
+        0 => chars.insert(at, c),
+        1 if at < chars.len() => chars[at] = c,
+        _ if at < chars.len() => drop(chars.remove(at)),
+        _ => chars.push(c),
+    }
+    *text = chars.into_iter().collect();
+}

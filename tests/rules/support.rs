@@ -1,7 +1,9 @@
 //! Helpers that keep a test as short as its case.
 
 use tt::diag::SourceFile;
+use tt::rules::fields::FIELDS;
 use tt::rules::{Checkup, Env, Rules, Stream};
+use unicode_normalization::UnicodeNormalization;
 
 pub(crate) const HOME: &str = "/home/u";
 
@@ -40,4 +42,14 @@ pub(crate) fn toml_string(text: &str) -> String {
 pub(crate) fn rule_of(glob: &str) -> String {
     let glob = toml_string(glob);
     format!("[[rules.auto_tag]]\nmatch = {{ primary_cwd = {glob} }}\ntags = [\"t\"]\n")
+}
+
+/// How much there is of a stream, by which witnesses are compared: each text counts its characters
+/// and one more, anything else one.
+pub(crate) fn size(stream: &Stream) -> usize {
+    let texts = FIELDS.iter().flat_map(|info| stream.texts(info.field));
+    let lengths = [stream.duration_ms, stream.direct_ms, stream.delegated_ms];
+    texts.map(|text| 1 + text.nfc().count()).sum::<usize>()
+        + lengths.iter().flatten().count()
+        + usize::from(stream.at.is_some())
 }

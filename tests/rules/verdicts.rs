@@ -292,9 +292,10 @@ impl Definition {
                     note(&mut alone, bits(&passes), 1 + self.texts[text].chars().count() as u64);
                 }
                 let mut all = alone.clone();
-                // Sets of more elements, until they are nothing new.
-                while !matches!(field, "primary_cwd" | "repo") {
-                    let more = joined(&all, &alone);
+                // Of sets, those of more elements too, until they are nothing new.
+                let is_set = !matches!(field, "primary_cwd" | "repo");
+                loop {
+                    let more = if is_set { joined(&all, &alone) } else { all.clone() };
                     if std::mem::replace(&mut all, more) == all {
                         break;
                     }

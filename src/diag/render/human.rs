@@ -89,9 +89,9 @@ fn drawing(finding: &Finding, file: &SourceFile, source: &Source<&str>, color: b
         .with_config(config)
         .with_code(finding.code)
         .with_message(finding.code.summary())
-        .with_label(label(primary, &finding.primary.text, tint));
+        .with_label(label(primary, &finding.primary, file, tint));
     for other in &finding.secondary {
-        report.add_label(label(place(other.span, file), &other.text, Color::Cyan));
+        report.add_label(label(place(other.span, file), other, file, Color::Cyan));
     }
     for note in &finding.notes {
         report.add_note(note);
@@ -126,8 +126,15 @@ fn floor(text: &str, mut at: usize) -> usize {
     at
 }
 
-fn label<'a>(place: Place<'a>, text: &str, color: Color) -> Label<Place<'a>> {
-    let label = Label::new(place).with_color(color);
+fn label<'a>(
+    place: Place<'a>,
+    said: &crate::diag::Label,
+    file: &SourceFile,
+    color: Color,
+) -> Label<Place<'a>> {
+    // In the order of the file: ariadne begins anew where a place stands above the one before.
+    let order = i32::try_from(file.line(said.span.start)).unwrap_or(i32::MAX);
     // Without words ariadne draws no underline.
-    label.with_message(if text.is_empty() { "here" } else { text })
+    let words = if said.text.is_empty() { "here" } else { &said.text };
+    Label::new(place).with_color(color).with_order(order).with_message(words)
 }

@@ -4,6 +4,8 @@
 //! sorted ranges. Two globs that differ only in spelling (`a**`, `a*`) are equal here.
 
 use std::collections::BTreeSet;
+use std::fmt::{self, Write as _};
+use std::iter;
 
 use crate::rules::syntax::glob::{Kind, Member, Node};
 
@@ -73,6 +75,62 @@ impl Pattern {
     }
 }
 
+/// The pattern as a glob that means the same.
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(Part::Literal(text)) = self.parts.first()
+            && text.starts_with('~')
+        {
+            f.write_str("\\")?;
+        }
+        write_parts(&self.parts, false, f)
+    }
+}
+
+fn write_parts(parts: &[Part], grouped: bool, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    parts.iter().try_for_each(|part| match part {
+        Part::Literal(text) => text.chars().try_for_each(|c| {
+            let special = matches!(c, '*' | '?' | '[' | '{' | '<' | '\\');
+            if special || grouped && matches!(c, ',' | '}') {
+                f.write_char('\\')?;
+            }
+            f.write_char(c)
+        }),
+        Part::Any => f.write_char('?'),
+        Part::Star => f.write_char('*'),
+        Part::Class(class) => write!(f, "{class}"),
+        Part::Group(alternatives) => {
+            for (parts, before) in alternatives.iter().zip(iter::once('{').chain(iter::repeat(',')))
+            {
+                f.write_char(before)?;
+                write_parts(parts, true, f)?;
+            }
+            f.write_char('}')
+        }
+        Part::Capture(name) => write!(f, "<{name}>"),
+    })
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let member = |c: char, f: &mut fmt::Formatter<'_>| {
+            if matches!(c, ']' | '[' | '\\' | '-' | '!' | '^') {
+                f.write_char('\\')?;
+            }
+            f.write_char(c)
+        };
+        f.write_str(if self.negated { "[!" } else { "[" })?;
+        for (from, to) in &self.ranges {
+            member(*from, f)?;
+            if from != to {
+                f.write_char('-')?;
+                member(*to, f)?;
+            }
+        }
+        f.write_char(']')
+    }
+}
+
 fn captures(parts: &[Part]) -> BTreeSet<&str> {
     let mut names = BTreeSet::new();
     for part in parts {
@@ -132,4 +190,31 @@ fn class(negated: bool, members: &[Member]) -> Part {
     ranges.sort_unstable();
     ranges.dedup();
     Part::Class(Class { negated, ranges })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::diag::Span;
+    use crate::rules::syntax::embedded::Text;
+    use crate::rules::syntax::glob;
+
+    fn lower(pattern: &str) -> Option<Pattern> {
+        let source = format!("'{pattern}'");
+        let text = Text::new(pattern, &source, Span::new(0, source.len()));
+        Pattern::lower(&glob::parse(&text).ok()?, &["/home/u".to_owned()]).pop()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_means_the_same(
+            pattern in r"([ab/*?~,<>!^é-]|\\[*?\[{~\\-]|\{|\}|\[!?[\]a^-]\]|<x>|\{,|\[[a-]*b\]){1,10}",
+        ) {
+            let Some(meant) = lower(&pattern) else { return Ok(()) };
+            let written = meant.to_string();
+            prop_assert_eq!(lower(&written), Some(meant), "{}", written);
+        }
+    }
 }

@@ -1,28 +1,28 @@
 //! `tt rules check`: is the rule file right, and what does it do to streams?
 
 use std::io::Write;
-use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::app::{App, Config, RulesState, RunRules, short_id};
-use super::args::{CheckArgs, Format, RulesCommand};
-use super::count;
-use super::error::{Failure, Outcome};
-use super::table::harmless;
-use super::write_json;
+use super::shape;
+use crate::cli::app::{App, Config, RulesState, RunRules, short_id};
+use crate::cli::args::{CheckArgs, Format};
+use crate::cli::count;
+use crate::cli::error::{Failure, Outcome};
+use crate::cli::table::harmless;
+use crate::cli::{say, write_json};
 use crate::diag::{Finding, Severity, SourceFile, render};
-use crate::rules::{self, RuleInfo, Rules, Scratch};
+use crate::rules::analysis::{Judgement, Options, Verdict};
+use crate::rules::{self, Analysis, Review, RuleInfo, RuleSet, Rules, Scratch, Stream};
 use crate::store::{derived, tags};
 use crate::tagging::Viewer;
 use crate::tags::{Source, Tagged};
 
-pub(super) fn run(app: &App, command: RulesCommand, out: &mut dyn Write) -> Outcome {
-    let RulesCommand::Check(args) = command;
+pub(super) fn run(app: &App, args: &CheckArgs, out: &mut dyn Write) -> Outcome {
     match &args.stream {
         Some(stream) => of_stream(app, stream, args.format, out),
         None if args.dry_run => dry_run(app, args.format, out),
-        None => check(app, &args, out),
+        None => check(app, args, out),
     }
 }
 
@@ -30,14 +30,16 @@ pub(super) fn run(app: &App, command: RulesCommand, out: &mut dyn Write) -> Outc
 struct Checked {
     file: SourceFile,
     findings: Vec<Finding>,
-    rules: Option<Vec<RuleInfo>>,
+    /// The rules and what was proven of them, if nothing is an error.
+    rules: Option<(rules::Checked<RuleSet>, Analysis)>,
 }
 
 impl Checked {
-    fn new(file: SourceFile, app: &App) -> Self {
-        let checkup = rules::check(&file, &app.rules_env());
-        let rules = checkup.rules.map(|rules| rules.compile().all().to_vec());
-        Self { file, findings: checkup.findings, rules }
+    fn new(file: SourceFile, app: &App, args: &CheckArgs) -> Self {
+        let options =
+            Options { overlaps: args.overlaps, residues: args.verbose, ..Options::default() };
+        let Review { findings, rules } = rules::review(&file, &app.rules_env(), &options);
+        Self { file, findings, rules }
     }
 
     fn errors(&self) -> usize {
@@ -49,26 +51,23 @@ fn check(app: &App, args: &CheckArgs, out: &mut dyn Write) -> Outcome {
     let mut checked = Vec::new();
     let mut wrong_settings = None;
     if args.files.is_empty() {
-        let Config { source, findings, rules, settings } = app.read_config();
-        let rules = match rules {
+        let Config { source, rules, settings, .. } = app.read_config();
+        match rules {
             RulesState::Missing => {
-                super::say(&app.missing_config());
+                say(&app.missing_config());
                 if args.format == Format::Json {
                     in_json(&[], out)?;
                 }
                 return Ok(());
             }
             RulesState::Unreadable(why) => return Err(Failure::Failed(why)),
-            RulesState::Broken => None,
-            RulesState::Ready(rules, _) => {
-                wrong_settings = settings.err();
-                Some(rules.all().to_vec())
-            }
-        };
-        checked.push(Checked { file: source, findings, rules });
+            RulesState::Broken => {}
+            RulesState::Ready(..) => wrong_settings = settings.err(),
+        }
+        checked.push(Checked::new(source, app, args));
     }
     for path in &args.files {
-        checked.push(Checked::new(read(path)?, app));
+        checked.push(Checked::new(super::read(path)?, app, args));
     }
     match args.format {
         Format::Json => in_json(&checked, out)?,
@@ -76,6 +75,9 @@ fn check(app: &App, args: &CheckArgs, out: &mut dyn Write) -> Outcome {
             let colour = app.env.colour(app.env.out_is_terminal);
             for it in &checked {
                 in_text(it, colour, out)?;
+                if args.verbose {
+                    verdicts(it, out)?;
+                }
             }
         }
     }
@@ -86,14 +88,6 @@ fn check(app: &App, args: &CheckArgs, out: &mut dyn Write) -> Outcome {
     }
 }
 
-fn read(path: &Path) -> Result<SourceFile, Failure> {
-    let bytes = std::fs::read(path)
-        .map_err(|error| Failure::Failed(format!("cannot read {}: {error}", path.display())))?;
-    let text = String::from_utf8(bytes)
-        .map_err(|error| Failure::Failed(format!("{} is not UTF-8: {error}", path.display())))?;
-    Ok(SourceFile::new(path.display().to_string(), text))
-}
-
 fn in_text(checked: &Checked, colour: bool, out: &mut dyn Write) -> Outcome {
     let name = checked.file.name();
     if !checked.findings.is_empty() {
@@ -101,8 +95,8 @@ fn in_text(checked: &Checked, colour: bool, out: &mut dyn Write) -> Outcome {
     }
     let warnings = (checked.findings.len() - checked.errors()) as u64;
     match &checked.rules {
-        Some(rules) => {
-            let loaded = count(rules.len() as u64, "rule");
+        Some((rules, _)) => {
+            let loaded = count(rules.rules.len() as u64, "rule");
             match warnings {
                 0 => writeln!(out, "{name}: {loaded} loaded, all valid")?,
                 n => writeln!(out, "{name}: {loaded} loaded, {}", count(n, "warning"))?,
@@ -125,19 +119,54 @@ fn in_text(checked: &Checked, colour: bool, out: &mut dyn Write) -> Outcome {
     Ok(())
 }
 
+/// What was proven of each rule, with the streams that prove it.
+fn verdicts(checked: &Checked, out: &mut dyn Write) -> Outcome {
+    let Some((rules, analysis)) = &checked.rules else { return Ok(()) };
+    let show = |stream: &Stream| harmless(&rules::show::stream(stream, &rules.homes));
+    for (rule, judgement) in rules.rules.iter().zip(&analysis.rules) {
+        let name = called(&rule.info);
+        let off = if rule.info.enabled { "" } else { " (switched off)" };
+        let verdict = word(&judgement.verdict);
+        writeln!(out, "  {name} (line {}): {}{off}", rule.info.line, verdict.replace('_', " "))?;
+        match (&judgement.verdict, &judgement.residue) {
+            (_, Some(residue)) => {
+                let winner = rules.rules.get(residue.to.index());
+                let winner = winner.map_or_else(String::new, |rule| called(&rule.info));
+                writeln!(out, "    wins  {}", show(&residue.won))?;
+                writeln!(out, "    loses {} to {winner}", show(&residue.lost))?;
+            }
+            (Verdict::Reachable { witness }, None) => {
+                writeln!(out, "    wins  {}", show(witness))?;
+            }
+            (Verdict::Shadowed { lost, .. } | Verdict::Unreachable { lost, .. }, None) => {
+                writeln!(out, "    loses {}", show(lost))?;
+            }
+            (Verdict::Unsatisfiable { .. } | Verdict::NotProven { .. }, None) => {}
+        }
+    }
+    Ok(())
+}
+
+const fn word(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Reachable { .. } => "reachable",
+        Verdict::Shadowed { .. } => "shadowed",
+        Verdict::Unreachable { .. } => "unreachable",
+        Verdict::Unsatisfiable { .. } => "unsatisfiable",
+        Verdict::NotProven { .. } => "not_proven",
+    }
+}
+
 fn in_json(checked: &[Checked], out: &mut dyn Write) -> Outcome {
     let files: Vec<&str> = checked.iter().map(|it| it.file.name()).collect();
     let mut rules = Vec::new();
     let mut findings = Vec::new();
     for it in checked {
         let before = rules.len();
-        rules.extend(it.rules.iter().flatten().enumerate().map(|(i, rule)| {
-            json!({
-                "index": before + i,
-                "name": rule.title(),
-                "line": rule.line,
-            })
-        }));
+        if let Some((set, analysis)) = &it.rules {
+            let judged = set.rules.iter().zip(&analysis.rules);
+            rules.extend(judged.map(|(rule, it)| rule_in_json(&rule.info, it, before)));
+        }
         if let Value::Array(found) = render::json::render(&it.findings, &it.file) {
             findings.extend(found);
         }
@@ -145,12 +174,35 @@ fn in_json(checked: &[Checked], out: &mut dyn Write) -> Outcome {
     write_json(out, &json!({ "files": files, "rules": rules, "findings": findings }))
 }
 
+/// A rule with its verdict; `before` is the number of rules in the files before this one.
+fn rule_in_json(rule: &RuleInfo, judgement: &Judgement, before: usize) -> Value {
+    let (by, same, witness) = match &judgement.verdict {
+        Verdict::Reachable { witness } => (Vec::new(), false, Some(witness)),
+        Verdict::Shadowed { by, same_effect, .. } => (vec![*by], *same_effect, None),
+        Verdict::Unreachable { cover, same_effect, .. } => {
+            (cover.rules().to_vec(), *same_effect, None)
+        }
+        Verdict::Unsatisfiable { .. } | Verdict::NotProven { .. } => (Vec::new(), false, None),
+    };
+    json!({
+        "index": before + rule.index(),
+        "name": rule.title(),
+        "line": rule.line,
+        "enabled": rule.enabled,
+        "verdict": word(&judgement.verdict),
+        "same_effect": same,
+        "by": by.iter().map(|id| before + id.index()).collect::<Vec<_>>(),
+        "redundant": judgement.redundant.is_some(),
+        "witness": witness.map(shape::of),
+    })
+}
+
 /// The rules, or a failure that shows why there are none.
 fn rules_in_force(app: &App, config: &Config) -> Result<(), Failure> {
     match &config.rules {
         RulesState::Ready(..) => Ok(()),
         RulesState::Missing => {
-            super::say(&app.missing_config());
+            say(&app.missing_config());
             Ok(())
         }
         RulesState::Unreadable(why) => Err(Failure::Failed(why.clone())),

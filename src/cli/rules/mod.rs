@@ -1,0 +1,48 @@
+//! `tt rules`: one file per subcommand, and what they share.
+
+mod check;
+mod dump;
+mod matching;
+mod shape;
+
+use std::io::Write;
+use std::path::Path;
+
+use super::app::App;
+use super::args::RulesCommand;
+use super::error::{Failure, Outcome};
+use crate::diag::{SourceFile, render};
+use crate::rules::{self, Checked, Env, RuleSet};
+
+pub(super) fn run(app: &App, command: RulesCommand, out: &mut dyn Write) -> Outcome {
+    match command {
+        RulesCommand::Check(args) => check::run(app, &args, out),
+        RulesCommand::Match(args) => matching::run(app, &args, out),
+        RulesCommand::Dump(args) => dump::run(app, &args, out),
+    }
+}
+
+/// A file the user named.
+fn read(path: &Path) -> Result<SourceFile, Failure> {
+    let bytes = std::fs::read(path)
+        .map_err(|error| Failure::Failed(format!("cannot read {}: {error}", path.display())))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|error| Failure::Failed(format!("{} is not UTF-8: {error}", path.display())))?;
+    Ok(SourceFile::new(path.display().to_string(), text))
+}
+
+/// The named rule file, or the config.
+fn read_or_config(app: &App, path: Option<&Path>) -> Result<SourceFile, Failure> {
+    read(path.unwrap_or(&app.config))
+}
+
+/// The rules of a file, for commands that are about using them: what is wrong goes to stderr, and
+/// an error ends the command.
+fn sound(app: &App, file: &SourceFile, env: &Env) -> Result<Checked<RuleSet>, Failure> {
+    let checkup = rules::check(file, env);
+    if checkup.rules.is_none() {
+        let colour = app.env.colour(app.env.err_is_terminal);
+        super::say(&render::human::render(&checkup.findings, file, colour));
+    }
+    checkup.rules.ok_or(Failure::Found)
+}
