@@ -2,7 +2,7 @@
 
 use chrono::{Datelike, NaiveDateTime, Timelike, Weekday};
 
-use super::fields::{Field, Type};
+use super::fields::{FIELDS, Field, Type};
 use super::syntax::quantity::{DAY, NANOS_PER_SECOND};
 
 /// A stream as rules see it. The local day and time are the caller's to compute: rules know no
@@ -68,6 +68,50 @@ impl Stream {
             | Field::Worktree
             | Field::Weekday => None,
         }
+    }
+
+    /// Gives a field of text its values: of a field that has at most one, the first. Other fields
+    /// stay as they are.
+    pub fn set_texts(&mut self, field: Field, texts: Vec<String>) {
+        match field {
+            Field::PrimaryCwd => self.primary_cwd = texts.into_iter().next(),
+            Field::TmuxSession => self.tmux_session = texts,
+            Field::Agent => self.agent = texts,
+            Field::GitBranch => self.git_branch = texts,
+            Field::Repo => self.repo = texts.into_iter().next(),
+            Field::Worktree => self.worktree = texts,
+            Field::Duration | Field::Direct | Field::Delegated | Field::Weekday | Field::Time => {}
+        }
+    }
+
+    /// Gives a duration its value, in milliseconds. Other fields stay as they are.
+    pub fn set_duration(&mut self, field: Field, ms: Option<i64>) {
+        match field {
+            Field::Duration => self.duration_ms = ms,
+            Field::Direct => self.direct_ms = ms,
+            Field::Delegated => self.delegated_ms = ms,
+            Field::PrimaryCwd
+            | Field::TmuxSession
+            | Field::Agent
+            | Field::GitBranch
+            | Field::Repo
+            | Field::Worktree
+            | Field::Weekday
+            | Field::Time => {}
+        }
+    }
+
+    /// How much there is of it: 1 for every value, and 1 for every character of a text. Weekday and
+    /// time are one value.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        let text = |text: &String| 1 + text.chars().count() as u64;
+        let each = FIELDS.iter().map(|info| match info.ty {
+            Type::Text | Type::TextSet => self.texts(info.field).iter().map(text).sum(),
+            Type::Duration | Type::Weekday => u64::from(self.has(info.field)),
+            Type::TimeOfDay => 0,
+        });
+        each.sum()
     }
 
     /// The day of the first event.

@@ -68,10 +68,10 @@ fn a_bad_line_keeps_its_place_and_the_rest_is_matched() {
     let answers = lines(&ran.out);
     assert_eq!(answers.len(), 3);
     assert_eq!(answers[1]["rule"], 1);
-    assert!(answers[0]["error"].as_str().unwrap().contains("expected a sequence"));
+    assert_eq!(answers[0]["error"], "'agent' must be a list of texts, not \"codex\"");
     assert_eq!(
         ran.err,
-        "Error: stdin line 1: invalid type: string \"codex\", expected a sequence at column 17\n\
+        "Error: stdin line 1: 'agent' must be a list of texts, not \"codex\"\n\
          Error: stdin line 3: not a JSON object: expected ident at column 2\n\
          Warning: stdin: keys that mean nothing here: 'is'\n"
     );

@@ -1,30 +1,15 @@
 //! A stream as JSON: what `tt rules match` reads, and what witnesses are shown as.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, NaiveDateTime, Utc};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use crate::period::Zone;
 use crate::rules::Stream;
+use crate::rules::fields::{FIELDS, FieldInfo, Type};
 use crate::time::Timestamp;
-
-/// What a stream may have; the rest of its keys are named in `unknown`.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Shape {
-    primary_cwd: Option<String>,
-    tmux_session: Option<Vec<String>>,
-    agent: Option<Vec<String>>,
-    git_branch: Option<Vec<String>>,
-    repo: Option<String>,
-    worktree: Option<Vec<String>>,
-    duration_ms: Option<i64>,
-    direct_ms: Option<i64>,
-    delegated_ms: Option<i64>,
-    at: Option<String>,
-    #[serde(flatten)]
-    unknown: Map<String, Value>,
-}
 
 /// A stream that was read.
 pub(super) struct Read {
@@ -33,34 +18,51 @@ pub(super) struct Read {
     pub(super) unknown: Vec<String>,
 }
 
+/// The key of a field: weekday and time are told by one moment, `at`.
+fn key(field: &FieldInfo) -> Cow<'static, str> {
+    match field.ty {
+        Type::Text | Type::TextSet => field.name.into(),
+        Type::Duration => format!("{}_ms", field.name).into(),
+        Type::Weekday | Type::TimeOfDay => "at".into(),
+    }
+}
+
 /// Reads a stream from a line of JSON; a time with an offset is put into `zone`.
 ///
 /// The error is a sentence without file and line.
 pub(super) fn read(line: &str, zone: Zone) -> Result<Read, String> {
-    let shape: Shape = serde_json::from_str(line).map_err(|error| {
+    let mut values: Map<String, Value> = serde_json::from_str(line).map_err(|error| {
         // The line of the file is the caller's to say.
         let why = error.to_string();
         let why = why.split(" at line ").next().unwrap_or_default();
-        let what = if error.is_data() { "" } else { "not a JSON object: " };
-        format!("{what}{why} at column {}", error.column())
+        format!("not a JSON object: {why} at column {}", error.column())
     })?;
-    let length = |name: &str, value: Option<i64>| match value {
-        Some(ms) if ms < 0 => Err(format!("{name} is {ms}; a length of time is not below 0")),
-        other => Ok(other),
-    };
-    let stream = Stream {
-        primary_cwd: shape.primary_cwd,
-        tmux_session: shape.tmux_session.unwrap_or_default(),
-        agent: shape.agent.unwrap_or_default(),
-        git_branch: shape.git_branch.unwrap_or_default(),
-        repo: shape.repo,
-        worktree: shape.worktree.unwrap_or_default(),
-        duration_ms: length("duration_ms", shape.duration_ms)?,
-        direct_ms: length("direct_ms", shape.direct_ms)?,
-        delegated_ms: length("delegated_ms", shape.delegated_ms)?,
-        at: shape.at.map(|at| moment(&at, zone)).transpose()?,
-    };
-    Ok(Read { stream, unknown: shape.unknown.into_iter().map(|(key, _)| key).collect() })
+    let mut stream = Stream::default();
+    for info in FIELDS {
+        let key = key(info);
+        let Some(value) = values.remove(&*key).filter(|value| !value.is_null()) else { continue };
+        match info.ty {
+            Type::Text => stream.set_texts(info.field, vec![get(&key, value, "a text")?]),
+            Type::TextSet => stream.set_texts(info.field, get(&key, value, "a list of texts")?),
+            Type::Duration => {
+                let ms: i64 = get(&key, value, "a whole number of milliseconds")?;
+                if ms < 0 {
+                    return Err(format!("'{key}' is {ms}; a length of time is not below 0"));
+                }
+                stream.set_duration(info.field, Some(ms));
+            }
+            Type::Weekday | Type::TimeOfDay => {
+                let at: String = get(&key, value, "a time, as a text")?;
+                stream.at = Some(moment(&at, zone)?);
+            }
+        }
+    }
+    Ok(Read { stream, unknown: values.into_iter().map(|(key, _)| key).collect() })
+}
+
+fn get<T: DeserializeOwned>(key: &str, value: Value, expected: &str) -> Result<T, String> {
+    let shown = value.to_string();
+    serde_json::from_value(value).map_err(|_| format!("'{key}' must be {expected}, not {shown}"))
 }
 
 /// A local time, or one with an offset.
@@ -72,23 +74,20 @@ fn moment(text: &str, zone: Zone) -> Result<NaiveDateTime, String> {
     instant
         .map(|at| zone.local(at))
         .or_else(|| local.into_iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok()))
-        .ok_or_else(|| format!("at is '{text}', which is no time such as 2025-01-28T10:00:00 or 2025-01-28T10:00:00Z"))
+        .ok_or_else(|| format!("'at' is {text:?}, which is no time such as 2025-01-28T10:00:00 or 2025-01-28T10:00:00Z"))
 }
 
 /// The stream with all its keys, as [`read`] takes it: `at` in local time.
 pub(super) fn of(stream: &Stream) -> Value {
-    json!({
-        "primary_cwd": stream.primary_cwd,
-        "tmux_session": stream.tmux_session,
-        "agent": stream.agent,
-        "git_branch": stream.git_branch,
-        "repo": stream.repo,
-        "worktree": stream.worktree,
-        "duration_ms": stream.duration_ms,
-        "direct_ms": stream.direct_ms,
-        "delegated_ms": stream.delegated_ms,
-        "at": stream.at.map(|at| at.format("%Y-%m-%dT%H:%M:%S%.f").to_string()),
-    })
+    let value = |info: &FieldInfo| match info.ty {
+        Type::Text => stream.texts(info.field).first().map_or(Value::Null, |it| it.as_str().into()),
+        Type::TextSet => stream.texts(info.field).into(),
+        Type::Duration => stream.number(info.field).into(),
+        Type::Weekday | Type::TimeOfDay => {
+            stream.at.map(|at| at.format("%Y-%m-%dT%H:%M:%S%.f").to_string()).into()
+        }
+    };
+    FIELDS.iter().map(|info| (key(info).into_owned(), value(info))).collect()
 }
 
 #[cfg(test)]
@@ -128,12 +127,12 @@ mod tests {
     fn mistakes_are_sentences() {
         let fails = |line: &str| read(line, berlin()).err().unwrap();
         assert!(fails("{").starts_with("not a JSON object: "));
-        assert!(fails("7").contains("expected"), "{}", fails("7"));
-        assert!(fails(r#"{"agent": "x"}"#).contains("expected a sequence"));
+        assert!(fails("7").starts_with("not a JSON object: "));
+        assert_eq!(fails(r#"{"agent": "x"}"#), "'agent' must be a list of texts, not \"x\"");
         assert_eq!(
             fails(r#"{"direct_ms": -1}"#),
-            "direct_ms is -1; a length of time is not below 0"
+            "'direct_ms' is -1; a length of time is not below 0"
         );
-        assert!(fails(r#"{"at": "noon"}"#).starts_with("at is 'noon', which is no time"));
+        assert!(fails(r#"{"at": "noon"}"#).starts_with("'at' is \"noon\", which is no time"));
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use super::cell::size;
 use super::search::{Answer, Asker, Blockers};
 use super::{Overlap, Purse, Redundant, Residue, Space};
 use crate::rules::fields::{Field, Type};
@@ -91,7 +90,7 @@ impl Asker<'_, '_> {
             let goals = [space.formula(id), space.formula(other)];
             let answer = self.ask(&goals, Blockers::Where(&before), &mut Vec::new())?;
             if let Answer::Stream(stream) = answer
-                && smallest.as_ref().is_none_or(|smallest| size(&stream) < size(smallest))
+                && smallest.as_ref().is_none_or(|smallest| stream.size() < smallest.size())
             {
                 smallest = Some(stream);
             }

@@ -115,7 +115,9 @@ impl Node {
                 let assumed = entry(&mut self.cell.texts, field);
                 let found = assumed.smallest(field.info().ty, texts, meter)?;
                 let is_some = found.is_some();
-                put_texts(&mut self.model, field, &found.unwrap_or_default());
+                let found = found.unwrap_or_default();
+                let found = found.iter().map(|text| (**text).to_owned()).collect();
+                self.model.set_texts(field, found);
                 Ok(is_some)
             }
             About::Number(field) => {
@@ -123,7 +125,7 @@ impl Node {
                 let least = allowed.ranges().first().map(|(from, _)| *from);
                 let value = least.filter(|_| *required);
                 let fits = value.is_some() || !*required;
-                put_number(&mut self.model, field, value);
+                self.model.set_duration(field, value);
                 Ok(fits)
             }
             About::Moment => {
@@ -277,60 +279,6 @@ impl Texts {
 
 fn weight<T: AsRef<str>>(texts: &[T]) -> u64 {
     texts.iter().map(|text| 1 + text.as_ref().chars().count() as u64).sum()
-}
-
-/// The size of a stream: 1 for every value that it has, and 1 for every character of a text.
-pub(super) fn size(stream: &Stream) -> u64 {
-    let Stream {
-        primary_cwd,
-        tmux_session,
-        agent,
-        git_branch,
-        repo,
-        worktree,
-        duration_ms,
-        direct_ms,
-        delegated_ms,
-        at,
-    } = stream;
-    let numbers = [duration_ms, direct_ms, delegated_ms];
-    let numbers = numbers.iter().filter(|number| number.is_some()).count() as u64;
-    let texts = [tmux_session, agent, git_branch, worktree];
-    weight(primary_cwd.as_slice())
-        + weight(repo.as_slice())
-        + texts.iter().map(|texts| weight(texts)).sum::<u64>()
-        + numbers
-        + u64::from(at.is_some())
-}
-
-fn put_texts(stream: &mut Stream, field: Field, texts: &[Rc<str>]) {
-    let one = || texts.first().map(|text| (**text).to_owned());
-    let all = || texts.iter().map(|text| (**text).to_owned()).collect();
-    match field {
-        Field::PrimaryCwd => stream.primary_cwd = one(),
-        Field::TmuxSession => stream.tmux_session = all(),
-        Field::Agent => stream.agent = all(),
-        Field::GitBranch => stream.git_branch = all(),
-        Field::Repo => stream.repo = one(),
-        Field::Worktree => stream.worktree = all(),
-        Field::Duration | Field::Direct | Field::Delegated | Field::Weekday | Field::Time => {}
-    }
-}
-
-fn put_number(stream: &mut Stream, field: Field, value: Option<i64>) {
-    match field {
-        Field::Duration => stream.duration_ms = value,
-        Field::Direct => stream.direct_ms = value,
-        Field::Delegated => stream.delegated_ms = value,
-        Field::PrimaryCwd
-        | Field::TmuxSession
-        | Field::Agent
-        | Field::GitBranch
-        | Field::Repo
-        | Field::Worktree
-        | Field::Weekday
-        | Field::Time => {}
-    }
 }
 
 /// A moment of a week that begins on Monday, 27 January 2025.

@@ -145,24 +145,21 @@ fn moments() -> Vec<NaiveDateTime> {
 fn values(field: Field, texts: &[String]) -> Vec<Stream> {
     let none = Stream::default();
     let numbers = [0, 1, 2, 4, 5, 6, i64::MAX];
-    let of_texts = |make: &dyn Fn(String) -> Stream| texts.iter().cloned().map(make).collect();
-    let of_numbers = |make: &dyn Fn(i64) -> Stream| numbers.into_iter().map(make).collect();
-    let mut all: Vec<Stream> = match field {
-        Field::PrimaryCwd => of_texts(&|it| Stream { primary_cwd: Some(it), ..Stream::default() }),
-        Field::Repo => of_texts(&|it| Stream { repo: Some(it), ..Stream::default() }),
-        Field::TmuxSession => {
-            of_texts(&|it| Stream { tmux_session: vec![it], ..Stream::default() })
+    let one = |set: &dyn Fn(&mut Stream)| {
+        let mut stream = Stream::default();
+        set(&mut stream);
+        stream
+    };
+    let mut all: Vec<Stream> = match field.info().ty {
+        Type::Text | Type::TextSet => {
+            let of = |text: &String| one(&|it| it.set_texts(field, vec![text.clone()]));
+            texts.iter().map(of).collect()
         }
-        Field::Agent => of_texts(&|it| Stream { agent: vec![it], ..Stream::default() }),
-        Field::GitBranch => of_texts(&|it| Stream { git_branch: vec![it], ..Stream::default() }),
-        Field::Worktree => of_texts(&|it| Stream { worktree: vec![it], ..Stream::default() }),
-        Field::Duration => of_numbers(&|it| Stream { duration_ms: Some(it), ..Stream::default() }),
-        Field::Direct => of_numbers(&|it| Stream { direct_ms: Some(it), ..Stream::default() }),
-        Field::Delegated => {
-            of_numbers(&|it| Stream { delegated_ms: Some(it), ..Stream::default() })
+        Type::Duration => {
+            numbers.map(|number| one(&|it| it.set_duration(field, Some(number)))).to_vec()
         }
-        Field::Weekday | Field::Time => {
-            moments().into_iter().map(|at| Stream { at: Some(at), ..Stream::default() }).collect()
+        Type::Weekday | Type::TimeOfDay => {
+            moments().into_iter().map(|at| one(&|it| it.at = Some(at))).collect()
         }
     };
     all.push(none);

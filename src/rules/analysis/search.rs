@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use foldhash::fast::FixedState;
 
 use super::Space;
-use super::cell::{Cell, Node, size};
+use super::cell::{Cell, Node};
 use super::formula::Formula;
 use crate::rules::ir::RuleId;
 use crate::rules::lang::{Exhausted, Meter, Smallest};
@@ -70,7 +70,7 @@ impl Asker<'_, '_> {
         let mut queue = BTreeMap::new();
         let mut known: HashSet<Cell, FixedState> = HashSet::default();
         let root = Node::default().with(&literals, claims, self.texts, &mut self.meter)?;
-        queue.extend(root.map(|root| ((size(&root.model), Reverse(0)), root)));
+        queue.extend(root.map(|root| ((root.model.size(), Reverse(0)), root)));
         let mut used = BTreeSet::new();
         while let Some((_, node)) = queue.pop_first() {
             self.meter.spend(1)?;
@@ -91,7 +91,7 @@ impl Asker<'_, '_> {
             for literal in remedies {
                 let next = node.with(&[literal], claims, self.texts, &mut self.meter)?;
                 if let Some(next) = next.filter(|next| known.insert(next.cell.clone())) {
-                    queue.insert((size(&next.model), Reverse(known.len())), next);
+                    queue.insert((next.model.size(), Reverse(known.len())), next);
                 }
             }
         }
