@@ -62,7 +62,7 @@ fn glob() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         5 => Just("a"), 3 => Just("b"), 2 => Just("/"), 1 => Just("é"), 1 => Just("e\u{301}"),
         5 => Just("*"), 3 => Just("?"), 1 => Just("<x>"), 1 => Just("[ab]"), 2 => Just("[!a]"),
-        1 => Just("[^/-b]"), 1 => Just("{a,b*}"), 1 => Just("{,a}"), 1 => Just("{[!a],b?}"),
+        1 => Just("[^/-b]"), 1 => Just("{a,b*}"), 1 => Just("{,a}"), 1 => Just("{[!a],b?}"), 1 => Just("{*b,a}"),
     ];
     let pieces = vec(piece.clone(), 1..4).prop_map(|pieces| pieces.concat());
     prop_oneof![9 => pieces, 1 => piece.prop_map(|rest| format!("~/{rest}"))]
@@ -292,12 +292,12 @@ impl Definition {
                     note(&mut alone, bits(&passes), 1 + self.texts[text].chars().count() as u64);
                 }
                 let mut all = alone.clone();
-                // Of sets, those of more elements too, until they are nothing new.
-                let is_set = !matches!(field, "primary_cwd" | "repo");
-                loop {
-                    let more = if is_set { joined(&all, &alone) } else { all.clone() };
-                    if std::mem::replace(&mut all, more) == all {
-                        break;
+                // Sets of more elements, until they are nothing new.
+                if !matches!(field, "primary_cwd" | "repo") {
+                    let mut fewer = Truths::new();
+                    while all != fewer {
+                        let more = joined(&all, &alone);
+                        fewer = std::mem::replace(&mut all, more);
                     }
                 }
                 all
@@ -420,6 +420,10 @@ fn globs_written_differently() {
     assert_eq!(cwds(&["/home/u/x/*", "~/x/y*"]), Err(vec![0]));
     assert_eq!(cwds(&["<x>/*", "[!/]*/?"]), Err(vec![0]));
     assert_eq!(cwds(&["**", "{}"]), Err(vec![0]));
+    // A star in braces stands for nothing outside its alternative.
+    assert_eq!(cwds(&["{*b,a}", "a"]), Err(vec![0]));
+    assert_eq!(cwds(&["{*b,a}c", "ac"]), Err(vec![0]));
+    assert_eq!(cwds(&["{*b,a}", "[ac]"]).unwrap(), "c");
 }
 
 #[test]

@@ -29,8 +29,7 @@ impl Asker<'_, '_> {
         let Some(mut heirs) = self.heirs(id, &all)? else { return Ok(None) };
         let Some(last) = heirs.last().copied() else { return Ok(None) };
         // The first later rule for a stream is no later than the heir that holds for it.
-        let between = space.ids().filter(|other| id < *other && *other < last);
-        for other in between.filter(|it| space.is_enabled(*it) && !space.same_outcome(*it, id)) {
+        for other in space.others_between(id, last) {
             self.meter.spend(1)?;
             if !apart(space.rule(id), space.rule(other)) && self.intercepts(id, other)? {
                 return Ok(None);

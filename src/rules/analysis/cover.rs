@@ -53,16 +53,18 @@ impl Asker<'_, '_> {
     fn shadow(&mut self, id: RuleId, models: &[Stream]) -> Result<Option<RuleId>, Exhausted> {
         let space = self.space;
         let Some((first, rest)) = models.split_first() else { return Ok(None) };
-        let earlier = |other| other < id;
-        let mut all = space.finder.all(space.rules, first, &earlier, &mut self.meter)?;
-        for stream in rest {
-            self.meter.spend(all.len() as u64)?;
-            all.retain(|other| space.holds(*other, stream));
-        }
-        all.sort_unstable_by_key(|other| (space.same_outcome(*other, id), *other));
-        for other in all {
-            if self.is_covered(id, &[other])?.is_some() {
-                return Ok(Some(other));
+        for same in [false, true] {
+            let candidates = space.finder.candidates(first, &mut self.meter)?;
+            let earlier = candidates.take_while(|other| *other < id);
+            for other in earlier.filter(|other| space.same_outcome(*other, id) == same) {
+                self.meter.spend(1)?;
+                let holds = |stream| space.holds(other, stream);
+                if holds(first)
+                    && rest.iter().all(holds)
+                    && self.is_covered(id, &[other])?.is_some()
+                {
+                    return Ok(Some(other));
+                }
             }
         }
         Ok(None)

@@ -8,7 +8,8 @@
 //! The decision table does this better, and is not asked: the analysis shall not repeat its
 //! mistakes, if it makes any.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::iter;
 
 use foldhash::fast::FixedState;
 
@@ -20,6 +21,9 @@ use crate::rules::stream::Stream;
 /// The longest run of bytes that rules are filed under.
 const LONGEST: usize = 4;
 
+/// How many rules are tried in a step.
+const PER_STEP: u64 = 4;
+
 /// A run of bytes in a value of a field, filled up with zeros, and its length.
 type Gram = (Field, usize, [u8; LONGEST]);
 
@@ -28,7 +32,7 @@ type Gram = (Field, usize, [u8; LONGEST]);
 pub(super) struct Finder {
     filed: HashMap<Gram, Vec<RuleId>, FixedState>,
     /// The lengths of runs in use, per field.
-    lengths: Vec<(Field, Vec<usize>)>,
+    lengths: Vec<(Field, BTreeSet<usize>)>,
     /// Rules that demand no text.
     others: Vec<RuleId>,
 }
@@ -49,14 +53,12 @@ impl Finder {
             finder.file(*id, demands, &shared);
         }
         for info in FIELDS {
-            let lengths = (1..=LONGEST)
-                .filter(|length| {
-                    finder.filed.keys().any(|gram| (gram.0, gram.1) == (info.field, *length))
-                })
-                .collect();
-            finder.lengths.push((info.field, lengths));
+            let of_field = finder.filed.keys().filter(|(field, ..)| *field == info.field);
+            let lengths: BTreeSet<_> = of_field.map(|(_, length, _)| *length).collect();
+            if !lengths.is_empty() {
+                finder.lengths.push((info.field, lengths));
+            }
         }
-        finder.lengths.retain(|(_, lengths)| !lengths.is_empty());
         finder
     }
 
@@ -93,57 +95,52 @@ impl Finder {
         accept: &dyn Fn(RuleId) -> bool,
         meter: &mut Meter,
     ) -> Result<Option<RuleId>, Exhausted> {
-        for id in self.candidates(stream, accept, meter)? {
-            meter.spend(1)?;
-            if holds(rules, id, stream) {
+        let candidates = self.candidates(stream, meter)?;
+        for (id, tried) in candidates.filter(|id| accept(*id)).zip(0_u64..) {
+            meter.spend(u64::from(tried.is_multiple_of(PER_STEP)))?;
+            if rules.get(id.index()).is_some_and(|rule| rule.holds(stream)) {
                 return Ok(Some(id));
             }
         }
         Ok(None)
     }
 
-    /// All rules that are accepted and hold, in order.
-    pub(super) fn all(
-        &self,
-        rules: &[Rule],
+    /// Rules in order, among them all that hold for the stream.
+    pub(super) fn candidates<'f>(
+        &'f self,
         stream: &Stream,
-        accept: &dyn Fn(RuleId) -> bool,
         meter: &mut Meter,
-    ) -> Result<Vec<RuleId>, Exhausted> {
-        let mut found = self.candidates(stream, accept, meter)?;
-        meter.spend(found.len() as u64)?;
-        found.retain(|id| holds(rules, *id, stream));
-        Ok(found)
-    }
-
-    fn candidates(
-        &self,
-        stream: &Stream,
-        accept: &dyn Fn(RuleId) -> bool,
-        meter: &mut Meter,
-    ) -> Result<Vec<RuleId>, Exhausted> {
-        let mut found: Vec<_> = self.others.iter().copied().filter(|id| accept(*id)).collect();
+    ) -> Result<impl Iterator<Item = RuleId> + use<'f>, Exhausted> {
+        let mut lists = vec![self.others.as_slice()];
         let mut looked_up = 0;
         for (field, lengths) in &self.lengths {
             for value in stream.texts(*field) {
                 for length in lengths {
                     looked_up += value.len() as u64;
-                    for gram in grams(*field, value, *length) {
-                        let filed = self.filed.get(&gram).into_iter().flatten();
-                        found.extend(filed.copied().filter(|id| accept(*id)));
-                    }
+                    let grams = grams(*field, value, *length);
+                    lists.extend(grams.filter_map(|gram| self.filed.get(&gram)).map(Vec::as_slice));
                 }
             }
         }
-        meter.spend((looked_up + self.others.len() as u64) / 16)?;
-        found.sort_unstable();
-        found.dedup();
-        Ok(found)
+        meter.spend(looked_up / 16)?;
+        Ok(merged(lists))
     }
 }
 
-fn holds(rules: &[Rule], id: RuleId, stream: &Stream) -> bool {
-    rules.get(id.index()).is_some_and(|rule| rule.holds(stream))
+/// The members of sorted lists, in order and without repeats.
+fn merged<'f>(mut lists: Vec<&'f [RuleId]>) -> impl Iterator<Item = RuleId> + use<'f> {
+    iter::from_fn(move || {
+        lists.retain(|list| !list.is_empty());
+        let next = lists.iter().filter_map(|list| list.first()).min().copied()?;
+        for list in &mut lists {
+            if let Some((first, rest)) = list.split_first()
+                && *first == next
+            {
+                *list = rest;
+            }
+        }
+        Some(next)
+    })
 }
 
 fn grams(field: Field, text: &str, length: usize) -> impl Iterator<Item = Gram> {

@@ -111,7 +111,7 @@ impl Default for Budget {
 }
 
 /// What every rule may take, however much others took.
-const FLOOR: u64 = 2_000;
+const FLOOR: u64 = 1_000;
 
 /// What was found out about the rules of a file.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -281,6 +281,8 @@ struct Space<'r> {
     formulas: Vec<Vec<Formula>>,
     claims: Claims<'r>,
     outcomes: Vec<OutcomeId>,
+    /// Per rule, where the rules of its outcome that follow it without a gap end.
+    runs: Vec<usize>,
     finder: Finder,
 }
 
@@ -289,7 +291,13 @@ impl<'r> Space<'r> {
         let mut claims = Claims::default();
         let formulas = rules.iter().map(|rule| claims.lower(rule, automata)).collect();
         let (outcomes, finder) = (outcome::outcomes(rules), Finder::new(rules));
-        Self { rules, formulas, claims, outcomes, finder }
+        let mut runs: Vec<_> = (1..=rules.len()).collect();
+        for at in (1..rules.len()).rev() {
+            if outcomes[at - 1] == outcomes[at] {
+                runs[at - 1] = runs[at];
+            }
+        }
+        Self { rules, formulas, claims, outcomes, runs, finder }
     }
 
     fn judge(
@@ -350,6 +358,22 @@ impl<'r> Space<'r> {
 
     fn formula(&self, id: RuleId) -> &[Formula] {
         &self.formulas[id.index()]
+    }
+
+    /// The enabled rules after `first` and before `last` with an outcome other than that of `first`.
+    fn others_between(&self, first: RuleId, last: RuleId) -> impl Iterator<Item = RuleId> {
+        let mut at = first.index() + 1;
+        std::iter::from_fn(move || {
+            while let Some(rule) = self.rules.get(at).filter(|rule| rule.info.id < last) {
+                let id = rule.info.id;
+                let same = self.same_outcome(id, first);
+                at = if same { self.runs[at] } else { at + 1 };
+                if !same && rule.info.enabled {
+                    return Some(id);
+                }
+            }
+            None
+        })
     }
 
     fn same_outcome(&self, a: RuleId, b: RuleId) -> bool {
