@@ -148,7 +148,7 @@ impl Case {
 
     fn exact_suffix(&mut self, n: usize, words: &[String], numbers: &mut Numbers) -> Rule {
         let word = &words[numbers.below(words.len())];
-        if n % 2 == 0 {
+        if n.is_multiple_of(2) {
             self.sessions.push(format!("{word}-{n}"));
             vec![(Field::Session, format!("{word}-{n}"))]
         } else {

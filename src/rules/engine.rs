@@ -209,9 +209,12 @@ impl Asking<'_> {
     fn ask(mut self, memo: &mut Memo) -> RuleId {
         let hooks = self.held.iter().map(|held| self.lists.hooks(held.list));
         let hooks = hooks.filter(|(smallest, _)| *smallest < self.best).map(|(_, hooks)| hooks);
-        let numbers = self.table.numbers().iter().map(|(_, table)| table.counts().1);
-        let others = numbers.fold(self.table.always().len(), usize::saturating_add);
-        if hooks.fold(others, |all, hooks| all.saturating_add(hooks as usize)) < FEW {
+        let hooks =
+            hooks.fold(self.table.untracked(), |all, hooks| all.saturating_add(hooks as usize));
+        if hooks == 0 {
+            return self.best;
+        }
+        if hooks < FEW {
             self.ask_all();
             return self.best;
         }

@@ -9,8 +9,13 @@
 //!         hash   rule, tracks, field and length   the value, filled up with zeros
 //! ```
 //!
-//! The cache begins small and grows while values keep coming, so that ten streams do not pay for
-//! the memory that a hundred thousand want.
+//! Values that never come back must not cost much, nor drive out those that do. So a value gets a
+//! line only when it comes the second time: at the first, a *door* remembers sixteen bits of its
+//! hash. And sixteen bits of each line's hash stand apart as its *print*, in an array small enough
+//! to stay near the processor, so that a line is touched only if it probably holds the value.
+//!
+//! The cache begins small and grows while values keep coming back, so that ten streams do not pay
+//! for the memory that a hundred thousand want.
 
 use super::lists::ListId;
 use crate::rules::ir::RuleId;
@@ -70,10 +75,17 @@ const MOST: usize = 1 << 14;
 #[repr(align(64))]
 struct Line<const WORDS: usize>([u64; WORDS]);
 
+/// How many doors there are.
+const DOORS: usize = 1 << 13;
+
 #[derive(Debug, Default)]
 struct Lines<const WORDS: usize> {
     lines: Vec<Line<WORDS>>,
-    /// How many values were put in since the lines became more.
+    /// Per line.
+    prints: Vec<u16>,
+    /// The last two prints that came by, the latest first.
+    doors: Vec<[u16; 2]>,
+    /// How many values came back and were put in since the lines became more.
     put: usize,
 }
 
@@ -83,7 +95,13 @@ impl<const WORDS: usize> Lines<WORDS> {
 
     #[inline]
     fn get(&self, field: usize, value: &Reading) -> Option<Answer> {
-        let (hash, at) = self.place(value);
+        let hash = value.hash();
+        let at = self.at(hash);
+        let prints = self.prints.get(at..at + 2)?;
+        let print = print(hash);
+        if prints.iter().all(|it| *it != print) {
+            return None;
+        }
         let tag = tag(field, value.length());
         let line = self.lines.get(at..at + 2)?.iter().find(|line| {
             let [first, second, kept @ ..] = line.0.as_slice() else { return false };
@@ -99,38 +117,71 @@ impl<const WORDS: usize> Lines<WORDS> {
     }
 
     fn put(&mut self, field: usize, value: &Reading, answer: Answer) {
+        let hash = value.hash();
+        if self.doors.is_empty() {
+            self.doors = vec![[0; 2]; DOORS];
+        }
+        // Sorted out by all bits of the hash: values come in the same order again and again, and two
+        // more at one door would keep each other out for ever.
+        let door = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - DOORS.trailing_zeros());
+        if let Some(door) = self.doors.get_mut(door as usize)
+            && !door.contains(&print(hash))
+        {
+            *door = [print(hash), door[0]];
+            return;
+        }
         self.put += 1;
-        if self.put > self.lines.len() && self.lines.len() < MOST {
+        if self.put * 2 > self.lines.len() && self.lines.len() < MOST {
             self.grow();
         }
-        let (hash, at) = self.place(value);
-        // Whichever was not taken last, so that neither lasts for ever.
-        if let Some(line) = self.lines.get_mut(at + (self.put & 1)) {
-            let answer = u64::from(answer.rule.0) | u64::from(answer.tracks.0) << 32;
-            let head = [hash, answer | tag(field, value.length()) << 52];
-            let words = head.into_iter().chain(words(value));
-            line.0.iter_mut().zip(words).for_each(|(kept, word)| *kept = word);
+        let answer = u64::from(answer.rule.0) | u64::from(answer.tracks.0) << 32;
+        let head = [hash, answer | tag(field, value.length()) << 52];
+        let mut line = Line([0; WORDS]);
+        let words = head.into_iter().chain(words(value));
+        line.0.iter_mut().zip(words).for_each(|(kept, word)| *kept = word);
+        self.keep(line);
+    }
+
+    /// Puts a line where its hash belongs.
+    fn keep(&mut self, line: Line<WORDS>) {
+        let hash = line.0.first().copied().unwrap_or_default();
+        let at = self.at(hash);
+        // A free one, else the one that was not taken last, so that neither lasts for ever.
+        let free = self.prints.get(at..at + 2).and_then(|it| it.iter().position(|it| *it == 0));
+        let at = at + free.unwrap_or(self.put & 1);
+        if let Some((place, kept)) = self.lines.get_mut(at).zip(self.prints.get_mut(at)) {
+            *kept = print(hash);
+            *place = line;
         }
     }
 
-    /// The hash, and the first of the two lines.
+    /// The first of the two lines for a hash.
     #[inline]
-    fn place(&self, value: &Reading) -> (u64, usize) {
-        let hash = value.hash();
-        (hash, hash as usize & self.lines.len().saturating_sub(1) & !1)
+    fn at(&self, hash: u64) -> usize {
+        hash as usize & self.lines.len().saturating_sub(1) & !1
     }
 
-    /// What was kept is found anew; moving it would cost as much.
     #[cold]
     fn grow(&mut self) {
-        let lines = (self.lines.len() * 4).clamp(FIRST, MOST);
-        self.lines = vec![Line([0; WORDS]); lines];
+        let lines = (self.lines.len() * 2).clamp(FIRST, MOST);
+        let before = std::mem::replace(&mut self.lines, vec![Line([0; WORDS]); lines]);
+        self.prints = vec![0; lines];
+        // The second word of a line that holds a value is never zero.
+        let used = before.into_iter().filter(|line| line.0.get(1) != Some(&0));
+        used.for_each(|line| self.keep(line));
         self.put = 1;
     }
 
     fn clear(&mut self) {
         self.lines.iter_mut().for_each(|line| line.0.fill(0));
+        self.prints.fill(0);
     }
+}
+
+/// Sixteen bits of a hash that say nothing about its place.
+#[inline]
+const fn print(hash: u64) -> u16 {
+    (hash >> 48) as u16
 }
 
 /// The words that the value fills.
@@ -165,6 +216,8 @@ mod tests {
                 assert_eq!(values.get(field, &read(&text)), None, "{length}");
             }
             values.put(0, &read(&text), answer(length));
+            assert_eq!(values.get(0, &read(&text)), None, "not before it comes back");
+            values.put(0, &read(&text), answer(length));
             let kept = (length <= 112).then(|| answer(length));
             assert_eq!(values.get(0, &read(&text)), kept, "{length}");
             values.clear();
@@ -177,7 +230,12 @@ mod tests {
         let mut values = Values::default();
         let answer = |n: u32| Answer { rule: RuleId(n), tracks: ListId(0) };
         for _ in 0..8 {
-            (0..1000).for_each(|n| values.put(1, &read(&n.to_string()), answer(n)));
+            for n in 0..1000 {
+                let value = read(&n.to_string());
+                if values.get(1, &value).is_none() {
+                    values.put(1, &value, answer(n));
+                }
+            }
         }
         let kept: Vec<_> =
             (0..1000).filter_map(|n| Some((n, values.get(1, &read(&n.to_string()))?))).collect();

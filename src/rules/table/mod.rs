@@ -101,6 +101,8 @@ pub struct Table {
     asked: Vec<(Field, Intervals)>,
     /// Conditions without a trigger, the smallest rule first.
     always: Vec<Hook>,
+    /// How many conditions hang off no track.
+    untracked: usize,
     /// The first rule that holds for every stream.
     unconditional: RuleId,
 }
@@ -137,7 +139,9 @@ impl Table {
         let asked = plan.numbers.iter().filter(|test| test.asked.is_some());
         let mut asked: Vec<_> = asked.map(|test| (test.field, test.within.clone())).collect();
         asked.shrink_to_fit();
+        let off_numbers = numbers.iter().map(|(_, table): &(_, NumberTable)| table.counts().1);
         Self {
+            untracked: plan.always.len() + off_numbers.sum::<usize>(),
             texts,
             numbers,
             decided,
@@ -186,6 +190,13 @@ impl Table {
     #[must_use]
     pub fn always(&self) -> &[Hook] {
         &self.always
+    }
+
+    /// How many conditions hang off no track: off numbers, or off nothing.
+    #[inline]
+    #[must_use]
+    pub const fn untracked(&self) -> usize {
+        self.untracked
     }
 
     /// What is left to ask of conditions.

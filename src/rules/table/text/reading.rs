@@ -27,26 +27,38 @@ pub(super) const fn fold(a: u64, b: u64) -> u64 {
 /// A value as the tables look at it. Reused from value to value.
 #[derive(Debug, Default)]
 pub struct Reading {
-    /// Per block, the state before it and the block; one more than there are full blocks.
+    /// Per block, the state before it and the block; those of longer values before may follow.
     blocks: Vec<(u64, u64)>,
     len: usize,
+    hash: u64,
 }
 
 impl Reading {
     /// Reads a value. One multiplication per eight bytes.
     #[inline]
     pub fn read(&mut self, value: &[u8]) {
-        self.len = value.len();
-        self.blocks.clear();
-        self.blocks.reserve(value.len() / 8 + 1);
+        let full = value.len() / 8;
+        if self.blocks.len() <= full {
+            self.blocks.resize(full + 1, (0, 0));
+        }
         let mut state = SEED;
-        let mut chunks = value.chunks_exact(8);
-        for chunk in &mut chunks {
+        for (place, chunk) in self.blocks.iter_mut().zip(value.chunks_exact(8)) {
             let block = word(chunk);
-            self.blocks.push((state, block));
+            *place = (state, block);
             state = fold(state ^ block, CHAIN);
         }
-        self.blocks.push((state, tail(chunks.remainder())));
+        let tail = tail(value);
+        if let Some(last) = self.blocks.get_mut(full) {
+            *last = (state, tail);
+        }
+        self.len = value.len();
+        self.hash = finish(state ^ tail, value.len());
+    }
+
+    /// The blocks of this value; one more than are full.
+    #[inline]
+    fn blocks(&self) -> &[(u64, u64)] {
+        self.blocks.get(..=self.len / 8).unwrap_or_default()
     }
 
     /// Length of the value in bytes.
@@ -59,23 +71,22 @@ impl Reading {
     /// The hash of the first `len` bytes; of a longer prefix than there is, anything.
     #[inline]
     pub(super) fn prefix_hash(&self, len: usize) -> u64 {
-        let (state, block) = self.blocks.get(len / 8).copied().unwrap_or_default();
+        let (state, block) = self.blocks().get(len / 8).copied().unwrap_or_default();
         finish(state ^ block & mask(len % 8), len)
     }
 
     /// The hash of the whole value.
     #[inline]
     #[must_use]
-    pub fn hash(&self) -> u64 {
-        let (state, block) = self.blocks.last().copied().unwrap_or_default();
-        finish(state ^ block, self.len)
+    pub const fn hash(&self) -> u64 {
+        self.hash
     }
 
     /// The bytes as words, the last one filled up with zeros. Of a value that fills its words, one
     /// more word of zeros.
     #[inline]
     pub fn words(&self) -> impl ExactSizeIterator<Item = u64> {
-        self.blocks.iter().map(|(_, block)| *block)
+        self.blocks().iter().map(|(_, block)| *block)
     }
 
     /// Whether every byte is ASCII.
@@ -87,7 +98,7 @@ impl Reading {
     /// Per 64 bytes of the value, a bit for each byte that is a `/`.
     #[inline]
     pub(super) fn slashes(&self) -> impl Iterator<Item = u64> {
-        self.blocks.chunks(8).map(|blocks| {
+        self.blocks().chunks(8).map(|blocks| {
             blocks.iter().rev().fold(0, |bits, (_, block)| bits << 8 | slashes_of(*block))
         })
     }
@@ -96,11 +107,10 @@ impl Reading {
 /// The hash that [`Reading::hash`] gives for `text`.
 pub(super) fn hash(text: &[u8]) -> u64 {
     let mut state = SEED;
-    let mut chunks = text.chunks_exact(8);
-    for chunk in &mut chunks {
+    for chunk in text.chunks_exact(8) {
         state = fold(state ^ word(chunk), CHAIN);
     }
-    finish(state ^ tail(chunks.remainder()), text.len())
+    finish(state ^ tail(text), text.len())
 }
 
 #[inline]
@@ -113,10 +123,19 @@ fn word(chunk: &[u8]) -> u64 {
     chunk.try_into().map_or(0, u64::from_le_bytes)
 }
 
-/// Fewer than eight bytes as a word, the missing ones zero.
+/// The last bytes, which fill no block, as a word; the missing ones zero.
 #[inline]
-fn tail(bytes: &[u8]) -> u64 {
-    bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
+fn tail(value: &[u8]) -> u64 {
+    let over = value.len() % 8;
+    if over == 0 {
+        return 0;
+    }
+    // The last eight bytes without those of the block before; bytes one by one only for values
+    // that have no eight.
+    match value.last_chunk::<8>() {
+        Some(last) => u64::from_le_bytes(*last) >> (64 - 8 * over),
+        None => value.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    }
 }
 
 /// The first `bytes` bytes of a block, fewer than eight.
