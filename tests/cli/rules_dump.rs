@@ -40,6 +40,11 @@ fn the_typed_form_is_the_default() {
 }
 
 #[test]
+fn the_table_says_how_each_pattern_is_looked_for_and_why() {
+    insta::assert_snapshot!(dump(&quiet().with_config(CORNERS), "table"));
+}
+
+#[test]
 fn the_graph_is_for_graphviz() {
     insta::assert_snapshot!(dump(&tt().with_config(ACME), "dot"));
 }
