@@ -6,7 +6,7 @@
 
 use super::analysis::{Analysis, Cover, Judgement, Others, Overlap, Redundant, Verdict};
 use super::fill::{Filler, Outcome};
-use super::ir::{Checked, Rule, RuleId, RuleSet};
+use super::ir::{Checked, Conjunct, Predicate, Rule, RuleId, RuleSet, Template, TemplatePart};
 use super::show;
 use super::stream::Stream;
 use crate::diag::{Code, Finding, Span, quote};
@@ -21,7 +21,7 @@ pub fn findings(rules: &Checked<RuleSet>, analysis: &Analysis, known: &[Finding]
         // A rule that is switched off is nobody's trouble.
         if rule.info.enabled {
             found.extend(adviser.verdict(rule, &judgement.verdict));
-            found.extend(judgement.redundant.as_ref().map(|it| adviser.redundant(rule, it)));
+            found.extend(judgement.redundant.as_ref().and_then(|it| adviser.redundant(rule, it)));
         }
     }
     found.extend(analysis.overlaps.iter().filter_map(|overlap| adviser.overlap(overlap)));
@@ -55,11 +55,11 @@ impl Adviser<'_> {
     fn verdict(&self, rule: &Rule, verdict: &Verdict) -> Option<Finding> {
         match verdict {
             Verdict::Reachable { .. } => None,
-            Verdict::Shadowed { by, same_effect, others, lost } => {
-                self.shadowed(rule, *by, *same_effect, others, lost)
+            Verdict::Shadowed { by, same_effect, others, .. } => {
+                self.shadowed(rule, *by, *same_effect, others)
             }
-            Verdict::Unreachable { cover, same_effect, others, lost } => {
-                Some(self.unreachable(rule, cover, *same_effect, others, lost))
+            Verdict::Unreachable { cover, same_effect, others, .. } => {
+                Some(self.unreachable(rule, cover, *same_effect, others))
             }
             Verdict::Unsatisfiable { conflict } => self.unsatisfiable(rule, conflict),
             Verdict::NotProven { spent } => Some(not_proven(rule, *spent)),
@@ -72,14 +72,13 @@ impl Adviser<'_> {
         by: RuleId,
         same_effect: bool,
         others: &Others,
-        lost: &Stream,
     ) -> Option<Finding> {
         let coverer = self.rule(by)?;
         let headline = format!("{} can never win", subject(rule));
         let finding = Finding::new(Code::Shadowed, place(rule), headline)
             .label("so nothing is left for this one")
             .beside(place(coverer), format!("{} takes every such stream first", called(coverer)));
-        Some(self.lost(finding, rule, same_effect, others, lost))
+        Some(self.dead(finding, rule, &[coverer], same_effect, others))
     }
 
     fn unreachable(
@@ -88,7 +87,6 @@ impl Adviser<'_> {
         cover: &Cover,
         same_effect: bool,
         others: &Others,
-        lost: &Stream,
     ) -> Finding {
         let members: Vec<_> = cover.rules().iter().filter_map(|id| self.rule(*id)).collect();
         let headline = format!("{} can never win", subject(rule));
@@ -98,54 +96,77 @@ impl Adviser<'_> {
             let part = if number == members.len() { "and {} the rest" } else { "{} takes a part" };
             finding = finding.beside(place(member), part.replace("{}", &called(member)));
         }
-        self.lost(finding, rule, same_effect, others, lost)
+        self.dead(finding, rule, &members, same_effect, others)
     }
 
     /// What becomes of the streams that a dead rule matches, and what to do about it.
-    fn lost(
+    fn dead(
         &self,
         finding: Finding,
         rule: &Rule,
+        cover: &[&Rule],
         same_effect: bool,
         others: &Others,
-        lost: &Stream,
     ) -> Finding {
         let finding = finding.notes_of(others_note(others));
         if same_effect {
+            let who = match cover {
+                [one] => format!("{} gives", called(one)),
+                _ => "all of these give".to_owned(),
+            };
             return finding
-                .note(format!("every one gives {} as well", given(rule)))
+                .note(format!("{who} {} as well", given(rule)))
                 .help(format!("remove {}: no stream would change", called(rule)));
         }
-        let Some(winner) = self.winner(lost) else {
-            return finding;
+        let loss = self.judgement(rule.info.id).and_then(|it| it.loss.as_ref());
+        let Some((loss, winner)) = loss.and_then(|loss| Some((loss, self.rule(loss.to)?))) else {
+            return finding.help(format!("remove {}: no stream would change", called(rule)));
         };
-        let (wanted, got) = (outcome(rule, lost), outcome(winner, lost));
+        let (got, wanted) = (outcome(winner, &loss.stream), outcome(rule, &loss.stream));
+        if got == wanted {
+            // Written otherwise, and the same here: perhaps everywhere, which is not decided.
+            return finding
+                .note(format!(
+                    "for one, {} gets {} from {} as it would from {}",
+                    self.show(&loss.stream),
+                    outcome_in_words(&got),
+                    called(winner),
+                    called(rule),
+                ))
+                .help(format!("if that is so for all of its streams, remove {}", called(rule)));
+        }
         let finding = finding.note(format!(
             "for one, {} gets {} from {}, where {} would give {}",
-            self.show(lost),
+            self.show(&loss.stream),
             outcome_in_words(&got),
             called(winner),
             called(rule),
             outcome_in_words(&wanted),
         ));
-        // Above the rule that takes it, the rule wins at least this stream. Whether the other
-        // lives on is certain where its own smallest stream is none of this rule's.
-        let lives_on = self.judgement(winner.info.id).is_some_and(|it| match &it.verdict {
-            Verdict::Reachable { witness } => !rule.holds(witness),
-            Verdict::Shadowed { .. }
-            | Verdict::Unreachable { .. }
-            | Verdict::Unsatisfiable { .. }
-            | Verdict::NotProven { .. } => false,
-        });
-        finding.help(if lives_on {
+        // Above the rule that takes it, the rule wins at least this stream.
+        finding.help(if self.leaves_alive(rule, winner) {
             format!("move {} above {}", called(rule), called(winner))
         } else {
             format!(
-                "decide which is meant: either remove {}, or move it above {} and see what that \
-                 still wins",
+                "decide which is meant: either remove {}, or move it above {} and see what the \
+                 rules between still win",
                 called(rule),
                 called(winner)
             )
+        })
+    }
+
+    /// Whether a rule, moved above another, certainly leaves every rule alive that it passes: their
+    /// smallest streams are none of its own.
+    fn leaves_alive(&self, rule: &Rule, above: &Rule) -> bool {
+        let passed = above.info.index()..rule.info.index();
+        let judged = self.rules.rules.iter().zip(&self.analysis.rules);
+        let mut passed = judged.skip(passed.start).take(passed.len());
+        passed.all(|(it, judgement)| match &judgement.verdict {
+            Verdict::Reachable { witness } => !it.info.enabled || !rule.holds(witness),
+            Verdict::Shadowed { .. } | Verdict::Unreachable { .. } => it.info.id != above.info.id,
+            Verdict::Unsatisfiable { .. } => true,
+            Verdict::NotProven { .. } => false,
         })
     }
 
@@ -156,12 +177,9 @@ impl Adviser<'_> {
             .map(|conjunct| conjunct.place)
             .collect();
         let (first, others) = places.split_first()?;
-        let explained = |place: &Span| {
-            let homeless = self.known.iter().filter(|finding| finding.code == Code::NoHome);
-            let mut spans = homeless.flat_map(|it| it.secondary.iter().chain([&it.primary]));
-            spans.any(|label| place.start <= label.span.start && label.span.end <= place.end)
-        };
-        if places.iter().any(explained) {
+        if let [only] = conflict
+            && rule.conjuncts.get(*only).is_some_and(|it| self.lacks_a_home(it))
+        {
             return None;
         }
         let headline = format!("{} matches no stream", subject(rule));
@@ -172,7 +190,7 @@ impl Adviser<'_> {
                 .help("mend the condition; to switch the rule off, write 'enabled = false'"),
             _ => finding
                 .label("no stream satisfies this")
-                .help("drop one of these conditions, or make rules of their own of them"),
+                .help("these conditions exclude each other: drop one, or write two rules"),
         };
         for (other, number) in others.iter().zip(1..) {
             let last = number == others.len();
@@ -181,17 +199,56 @@ impl Adviser<'_> {
         Some(finding)
     }
 
-    fn redundant(&self, rule: &Rule, redundant: &Redundant) -> Finding {
+    /// Whether nothing is left of a condition because `~` stands for no directory, which was said
+    /// already.
+    fn lacks_a_home(&self, conjunct: &Conjunct) -> bool {
+        let homeless = self.known.iter().filter(|finding| finding.code == Code::NoHome);
+        let mut labels = homeless.flat_map(|it| it.secondary.iter().chain([&it.primary]));
+        let place = conjunct.place;
+        is_empty(&conjunct.predicate)
+            && labels.any(|it| place.start <= it.span.start && it.span.end <= place.end)
+    }
+
+    fn is_dead(&self, id: RuleId) -> bool {
+        self.judgement(id).is_some_and(|it| match it.verdict {
+            Verdict::Shadowed { .. } | Verdict::Unreachable { .. } => true,
+            Verdict::Reachable { .. }
+            | Verdict::Unsatisfiable { .. }
+            | Verdict::NotProven { .. } => false,
+        })
+    }
+
+    /// The finding that a rule changes nothing; none where its heirs are dead rules, which are the
+    /// ones to go.
+    fn redundant(&self, rule: &Rule, redundant: &Redundant) -> Option<Finding> {
+        let heirs: Vec<_> = redundant.later.iter().filter_map(|id| self.rule(*id)).collect();
+        if redundant.later.iter().any(|heir| self.is_dead(*heir)) {
+            return None;
+        }
+        let also = heirs.iter().find(|heir| {
+            let of_heir = self.judgement(heir.info.id).and_then(|it| it.redundant.as_ref());
+            of_heir.is_some_and(|it| !it.later.iter().any(|heir| self.is_dead(*heir)))
+        });
         let headline = format!("{} changes nothing", subject(rule));
+        let help = match also {
+            None => format!("{} can be removed", called(rule)),
+            Some(heir) => format!(
+                "{} can be removed as long as {} stays, of which the same is said: remove one and \
+                 check again",
+                called(rule),
+                called(heir)
+            ),
+        };
         let mut finding = Finding::new(Code::Redundant, place(rule), headline)
             .label("every stream that this wins")
             .note(format!("either way these streams get {}", given(rule)))
-            .help(format!("{} can be removed", called(rule)));
-        for later in redundant.later.iter().filter_map(|id| self.rule(*id)) {
-            let says = format!("would get the same from {}", called(later));
+            .help(help);
+        let part = if heirs.len() > 1 { ", or a part of them," } else { "" };
+        for later in heirs {
+            let says = format!("would{part} get the same from {}", called(later));
             finding = finding.beside(place(later), says);
         }
-        finding
+        Some(finding)
     }
 
     fn overlap(&self, overlap: &Overlap) -> Option<Finding> {
@@ -215,7 +272,9 @@ fn not_proven(rule: &Rule, spent: u64) -> Finding {
     Finding::new(Code::NotProven, place(rule), headline)
         .label("too many ways to combine this with the rules above")
         .note(format!("the search was given up after {spent} steps; the rule works all the same"))
-        .help("fewer '*' in a pattern, or fewer conditions that overlap, make it provable")
+        .help(
+            "patterns with fewer '*', or fewer rules that overlap with this one, make it provable",
+        )
 }
 
 fn others_note(others: &Others) -> Option<String> {
@@ -251,9 +310,26 @@ fn outcome(rule: &Rule, stream: &Stream) -> Outcome {
     Filler::new(rule).fill(stream)
 }
 
+/// Whether a condition holds for nothing because no test is left in it.
+fn is_empty(predicate: &Predicate) -> bool {
+    match predicate {
+        Predicate::All(children) => children.iter().any(is_empty),
+        Predicate::Any(children) => children.iter().all(is_empty),
+        Predicate::Not(_) | Predicate::Atom(_) => false,
+    }
+}
+
 /// What a rule gives, as it is written.
 fn given(rule: &Rule) -> String {
-    rule.info.tags.join(", ")
+    let written = |template: &Template| -> String {
+        let parts = template.0.iter().map(|part| match part {
+            TemplatePart::Text(text) => text.clone(),
+            TemplatePart::Capture(name) => format!("<{name}>"),
+        });
+        parts.collect()
+    };
+    let tags = rule.tags.iter().map(written).collect();
+    outcome_in_words(&Outcome { tags, project: rule.project.as_ref().map(written) })
 }
 
 fn outcome_in_words(outcome: &Outcome) -> String {

@@ -15,7 +15,7 @@
 //!   operand captures;
 //! - of `not`, nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::OnceLock;
 
 use regex_automata::{Anchored, Input, meta};
@@ -87,14 +87,9 @@ impl Filler {
     pub(super) fn fill(&self, stream: &Stream) -> Outcome {
         let mut lent = Vec::new();
         self.sources.iter().for_each(|source| source.lend(stream, None, &mut lent));
-        let mut tags: Vec<String> = Vec::new();
-        for template in &self.tags {
-            for tag in fill(template, &lent) {
-                if !tags.contains(&tag) {
-                    tags.push(tag);
-                }
-            }
-        }
+        let mut known = HashSet::new();
+        let all = self.tags.iter().flat_map(|template| fill(template, &lent));
+        let tags = all.filter(|tag| known.insert(tag.clone())).collect();
         let project = self.project.as_ref().and_then(|template| fill(template, &lent).pop_first());
         Outcome { tags, project }
     }
@@ -245,9 +240,9 @@ fn fill(template: &Template, sources: &[Lent<'_>]) -> BTreeSet<String> {
     let mut choices: Vec<BTreeSet<Row>> = Vec::new();
     let mut wanted: BTreeSet<&str> = names(template).collect();
     for Lent { names, rows } in sources {
-        let (lent, rest) = wanted.into_iter().partition(|name| names.contains(*name));
+        let (lent, rest): (BTreeSet<&str>, _) =
+            wanted.into_iter().partition(|name| names.contains(*name));
         wanted = rest;
-        let lent: BTreeSet<&str> = lent;
         if !lent.is_empty() {
             let keep = |row: &Row| -> Row {
                 let kept = row.iter().filter(|(name, _)| lent.contains(name.as_str()));
@@ -256,23 +251,28 @@ fn fill(template: &Template, sources: &[Lent<'_>]) -> BTreeSet<String> {
             choices.push(rows.iter().map(keep).collect());
         }
     }
-    let mut chosen = vec![Row::new()];
-    for choice in &choices {
-        chosen = chosen
-            .iter()
-            .flat_map(|row| {
-                choice.iter().map(move |more| row.clone().into_iter().chain(more.clone()))
-            })
-            .map(Iterator::collect)
-            .collect();
-    }
-    chosen.iter().map(|row| write(template, row)).collect()
+    let mut texts = BTreeSet::new();
+    choose(&choices, &mut Vec::new(), &mut |rows| {
+        texts.insert(write(template, rows));
+    });
+    texts
 }
 
-fn write(template: &Template, row: &Row) -> String {
+/// Calls `f` with every choice of one row from each source.
+fn choose<'r>(choices: &'r [BTreeSet<Row>], chosen: &mut Vec<&'r Row>, f: &mut dyn FnMut(&[&Row])) {
+    let Some((first, rest)) = choices.split_first() else { return f(chosen) };
+    for row in first {
+        chosen.push(row);
+        choose(rest, chosen, f);
+        chosen.pop();
+    }
+}
+
+fn write(template: &Template, rows: &[&Row]) -> String {
+    let text = |name| rows.iter().find_map(|row| row.get(name)).map_or("", String::as_str);
     let parts = template.0.iter().map(|part| match part {
         TemplatePart::Text(text) => text.as_str(),
-        TemplatePart::Capture(name) => row.get(name).map_or("", String::as_str),
+        TemplatePart::Capture(name) => text(name),
     });
     parts.collect()
 }

@@ -93,7 +93,7 @@ pub(crate) fn verdict(data: &[u8]) {
     let file = making::rule_file(&mut bytes);
     let source = SourceFile::new("config.toml", file.as_str());
     let env = Env { home: Some(HOME.to_owned()) };
-    let options = Options { overlaps: true, residues: true, ..Options::default() };
+    let options = Options { overlaps: true, losses: true, ..Options::default() };
     let Review { rules, .. } = review(&source, &env, &options);
     let Some((rules, analysis)) = rules else { panic!("{file}") };
     let definition = oracle::Rules::read(&file, Some(HOME));
@@ -116,10 +116,10 @@ pub(crate) fn verdict(data: &[u8]) {
             }
             Verdict::Unsatisfiable { .. } | Verdict::NotProven { .. } => {}
         }
-        if let Some(residue) = &judgement.residue {
-            assert!(definition.holds(rule, &residue.won) && taken(rule, &residue.won).is_none());
-            assert_eq!(taken(rule, &residue.lost), Some(residue.to.index()), "{file}");
-            proofs.extend([residue.won.clone(), residue.lost.clone()]);
+        if let Some(loss) = &judgement.loss {
+            assert!(definition.holds(rule, &loss.stream), "{file}\n{rule} {loss:#?}");
+            assert_eq!(taken(rule, &loss.stream), Some(loss.to.index()), "{file}\n{rule}");
+            proofs.push(loss.stream.clone());
         }
     }
     for overlap in &analysis.overlaps {

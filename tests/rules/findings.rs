@@ -218,3 +218,63 @@ fn colour_only_if_asked() {
     assert!(!human::render(&findings, &file, false).contains('\u{1b}'));
     assert!(human::render(&findings, &file, true).contains('\u{1b}'));
 }
+
+/// The codes of everything that a thorough look finds, with what it says to do.
+fn advice(rules: &[(&str, &str)]) -> Vec<(&'static str, String)> {
+    let rule = |(tag, condition): &(&str, &str)| {
+        format!("[[rules.auto_tag]]\nname = '{tag}'\n{condition}\ntags = ['{}']\n", &tag[..1])
+    };
+    let found = found("rules", &rules.iter().map(rule).collect::<String>());
+    found.into_iter().map(|it| (it.code.id(), it.help.unwrap_or_default())).collect()
+}
+
+#[test]
+fn suggestions_do_not_undo_each_other() {
+    // Of two equal rules one is to go, not both.
+    let same = "match = { agent = 'x' }";
+    let remove = |name: &str| ("R0302", format!("remove '{name}': no stream would change"));
+    assert_eq!(advice(&[("a1", same), ("a2", same)]), [remove("a2")]);
+    assert_eq!(advice(&[("a1", same), ("a2", same), ("a3", same)]), [remove("a2"), remove("a3")]);
+    // In a chain each leans on the next.
+    let chain = advice(&[
+        ("a1", "match = { agent = 'x' }"),
+        ("a2", "match = { agent = ['x', 'y'] }"),
+        ("a3", "match = { agent = ['x', 'y', 'z'] }"),
+    ]);
+    assert_eq!(chain[0].0, "R0304");
+    assert!(chain[0].1.contains("as long as 'a2' stays"), "{chain:?}");
+    assert_eq!(chain[1], ("R0304", "'a2' can be removed".to_owned()));
+}
+
+#[test]
+fn a_rule_is_moved_only_where_all_it_passes_live_on() {
+    let special = ("s", "match = { primary_cwd = '/a/b/*' }");
+    let general = ("g", "match = { primary_cwd = '/a/*' }");
+    assert_eq!(advice(&[general, special]), [("R0302", "move 's' above 'g'".to_owned())]);
+    // Moved above those that cover it, it would leave them nothing.
+    let found = advice(&[
+        ("g", "match = { primary_cwd = '/a/*' }"),
+        ("b", "match = { agent = 'x' }"),
+        ("s", "when = 'primary_cwd ~ \"/a/*\" or agent == \"x\"'"),
+    ]);
+    assert!(found[0].1.starts_with("decide which is meant: "), "{found:?}");
+}
+
+#[test]
+fn many_conditions_on_one_set_are_met_by_many_elements() {
+    let each: Vec<_> = (0..70).map(|n| format!("agent == \"x{n}\"")).collect();
+    let all = format!("when = '{}'", each.join(" and "));
+    assert_eq!(advice(&[("a", &all)]), []);
+}
+
+#[test]
+fn a_cover_of_many_rules_is_found() {
+    let names: Vec<_> = (0..60).map(|n| format!("n{n}")).collect();
+    let each: Vec<_> = names.iter().map(|it| format!("match = {{ agent = '{it}' }}")).collect();
+    let last = format!("match = {{ agent = {names:?} }}");
+    let mut rules: Vec<_> =
+        names.iter().zip(&each).map(|(n, it)| (n.as_str(), it.as_str())).collect();
+    rules.push(("all", &last));
+    let found = advice(&rules);
+    assert_eq!((found.len(), found[0].0), (1, "R0303"));
+}

@@ -40,9 +40,7 @@ fn shown(analysis: &Analysis) -> Vec<&Stream> {
             }
             Verdict::Unsatisfiable { .. } | Verdict::NotProven { .. } => {}
         }
-        if let Some(residue) = &judgement.residue {
-            streams.extend([&residue.won, &residue.lost]);
-        }
+        streams.extend(judgement.loss.iter().map(|loss| &loss.stream));
     }
     streams
 }
@@ -60,7 +58,7 @@ impl Kinds {
         for (rule, judgement) in analysis.rules.iter().enumerate() {
             self.check_verdict(rule, &judgement.verdict, mask);
             self.check_redundant(rule, judgement);
-            self.check_residue(rule, judgement, mask);
+            self.check_loss(rule, judgement, mask);
         }
         self.check_overlaps(analysis, mask);
     }
@@ -131,20 +129,27 @@ impl Kinds {
         }
     }
 
-    fn check_residue(&self, rule: usize, judgement: &Judgement, mask: &dyn Fn(&Stream) -> u32) {
+    fn check_loss(&self, rule: usize, judgement: &Judgement, mask: &dyn Fn(&Stream) -> u32) {
         let to = |kind: u32| (0..rule).find(|it| self.takes(*it, kind));
         let lost = self.sizes.iter().filter(|(kind, _)| {
             *kind & 1 << rule != 0 && to(**kind).is_some_and(|to| !self.same(rule, to))
         });
         let smallest = lost.map(|(_, size)| *size).min();
-        let is_reachable = matches!(judgement.verdict, Verdict::Reachable { .. });
-        let shown = judgement.residue.as_ref().map(|residue| size(&residue.lost));
-        assert_eq!(shown, smallest.filter(|_| is_reachable), "rule {rule}: residue");
-        let Some(residue) = &judgement.residue else { return };
-        let kind = mask(&residue.lost);
+        let shown = judgement.loss.as_ref().map(|loss| size(&loss.stream));
+        match &judgement.verdict {
+            Verdict::Reachable { .. } => assert_eq!(shown, smallest, "rule {rule}: loss"),
+            Verdict::Shadowed { .. } | Verdict::Unreachable { .. } => {
+                assert!(shown.is_none() || shown >= smallest, "rule {rule}: loss");
+            }
+            Verdict::Unsatisfiable { .. } | Verdict::NotProven { .. } => {
+                assert_eq!(shown, None, "rule {rule}: loss");
+            }
+        }
+        let Some(loss) = &judgement.loss else { return };
+        let kind = mask(&loss.stream);
         assert!(kind & 1 << rule != 0);
-        assert_eq!(to(kind), Some(residue.to.index()), "rule {rule}: lost to");
-        assert_eq!(mask(&residue.won) & (self.earlier(rule) | 1 << rule), 1 << rule);
+        assert_eq!(to(kind), Some(loss.to.index()), "rule {rule}: lost to");
+        assert!(!self.same(rule, loss.to.index()), "rule {rule}: lost to its like");
     }
 
     fn check_overlaps(&self, analysis: &Analysis, mask: &dyn Fn(&Stream) -> u32) {

@@ -332,7 +332,7 @@ impl Definition {
         }
         let checked = check_at(Some(HOME), &file_of(rules)).rules.unwrap();
         let budget = Budget { per_rule: 1_000_000, total: 100_000_000 };
-        let options = Options { budget, overlaps: true, residues: true };
+        let options = Options { budget, overlaps: true, losses: true };
         let analysis = analyse(&checked, &options);
         let kinds = masks::Kinds {
             sizes,

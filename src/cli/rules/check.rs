@@ -37,7 +37,7 @@ struct Checked {
 impl Checked {
     fn new(file: SourceFile, app: &App, args: &CheckArgs) -> Self {
         let options =
-            Options { overlaps: args.overlaps, residues: args.verbose, ..Options::default() };
+            Options { overlaps: args.overlaps, losses: args.verbose, ..Options::default() };
         let Review { findings, rules } = rules::review(&file, &app.rules_env(), &options);
         Self { file, findings, rules }
     }
@@ -95,7 +95,11 @@ fn in_text(checked: &Checked, colour: bool, out: &mut dyn Write) -> Outcome {
     }
     let warnings = (checked.findings.len() - checked.errors()) as u64;
     match &checked.rules {
-        Some((rules, _)) => {
+        Some((rules, analysis)) => {
+            if analysis.pairs_left > 0 {
+                let pairs = count(analysis.pairs_left, "pair");
+                writeln!(out, "{name}: {pairs} of rules not compared for overlaps: too many")?;
+            }
             let loaded = count(rules.rules.len() as u64, "rule");
             match warnings {
                 0 => writeln!(out, "{name}: {loaded} loaded, all valid")?,
@@ -128,20 +132,13 @@ fn verdicts(checked: &Checked, out: &mut dyn Write) -> Outcome {
         let off = if rule.info.enabled { "" } else { " (switched off)" };
         let verdict = word(&judgement.verdict);
         writeln!(out, "  {name} (line {}): {}{off}", rule.info.line, verdict.replace('_', " "))?;
-        match (&judgement.verdict, &judgement.residue) {
-            (_, Some(residue)) => {
-                let winner = rules.rules.get(residue.to.index());
-                let winner = winner.map_or_else(String::new, |rule| called(&rule.info));
-                writeln!(out, "    wins  {}", show(&residue.won))?;
-                writeln!(out, "    loses {} to {winner}", show(&residue.lost))?;
-            }
-            (Verdict::Reachable { witness }, None) => {
-                writeln!(out, "    wins  {}", show(witness))?;
-            }
-            (Verdict::Shadowed { lost, .. } | Verdict::Unreachable { lost, .. }, None) => {
-                writeln!(out, "    loses {}", show(lost))?;
-            }
-            (Verdict::Unsatisfiable { .. } | Verdict::NotProven { .. }, None) => {}
+        if let Verdict::Reachable { witness } = &judgement.verdict {
+            writeln!(out, "    wins  {}", show(witness))?;
+        }
+        if let Some(loss) = &judgement.loss {
+            let winner = rules.rules.get(loss.to.index());
+            let winner = winner.map_or_else(String::new, |rule| called(&rule.info));
+            writeln!(out, "    loses {} to {winner}", show(&loss.stream))?;
         }
     }
     Ok(())
@@ -164,8 +161,9 @@ fn in_json(checked: &[Checked], out: &mut dyn Write) -> Outcome {
     for it in checked {
         let before = rules.len();
         if let Some((set, analysis)) = &it.rules {
+            let file = it.file.name();
             let judged = set.rules.iter().zip(&analysis.rules);
-            rules.extend(judged.map(|(rule, it)| rule_in_json(&rule.info, it, before)));
+            rules.extend(judged.map(|(rule, it)| rule_in_json(&rule.info, it, file, before)));
         }
         if let Value::Array(found) = render::json::render(&it.findings, &it.file) {
             findings.extend(found);
@@ -175,7 +173,7 @@ fn in_json(checked: &[Checked], out: &mut dyn Write) -> Outcome {
 }
 
 /// A rule with its verdict; `before` is the number of rules in the files before this one.
-fn rule_in_json(rule: &RuleInfo, judgement: &Judgement, before: usize) -> Value {
+fn rule_in_json(rule: &RuleInfo, judgement: &Judgement, file: &str, before: usize) -> Value {
     let (by, same, witness) = match &judgement.verdict {
         Verdict::Reachable { witness } => (Vec::new(), false, Some(witness)),
         Verdict::Shadowed { by, same_effect, .. } => (vec![*by], *same_effect, None),
@@ -187,6 +185,7 @@ fn rule_in_json(rule: &RuleInfo, judgement: &Judgement, before: usize) -> Value 
     json!({
         "index": before + rule.index(),
         "name": rule.title(),
+        "file": file,
         "line": rule.line,
         "enabled": rule.enabled,
         "verdict": word(&judgement.verdict),

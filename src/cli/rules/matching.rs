@@ -106,7 +106,7 @@ fn statistics(rules: &Rules, streams: &[&Stream], compiling: Duration, timed: &T
 struct Input<'a> {
     app: &'a App,
     name: String,
-    lines: io::Lines<Box<dyn BufRead>>,
+    lines: io::Split<Box<dyn BufRead>>,
     line: usize,
     bad: usize,
     unknown: BTreeSet<String>,
@@ -122,7 +122,7 @@ impl<'a> Input<'a> {
                 .map_err(|error| Failure::Failed(format!("cannot read {name}: {error}")))?;
             Box::new(BufReader::new(file))
         };
-        let lines = reader.lines();
+        let lines = reader.split(b'\n');
         Ok(Self { app, name, lines, line: 0, bad: 0, unknown: BTreeSet::new() })
     }
 
@@ -133,10 +133,13 @@ impl<'a> Input<'a> {
             self.line += 1;
             let line = line
                 .map_err(|error| Failure::Failed(format!("cannot read {}: {error}", self.name)))?;
-            if line.trim().is_empty() {
+            // What some editors begin a file with.
+            let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line);
+            if line.trim_ascii().is_empty() {
                 continue;
             }
-            return Ok(Some(match shape::read(&line, self.app.env.zone) {
+            let text = std::str::from_utf8(line).map_err(|error| format!("not UTF-8: {error}"));
+            return Ok(Some(match text.and_then(|text| shape::read(text, self.app.env.zone)) {
                 Ok(read) => {
                     self.unknown.extend(read.unknown);
                     Ok(read.stream)

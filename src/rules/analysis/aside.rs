@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::search::{Answer, Asker, Blockers};
-use super::{Overlap, Purse, Redundant, Residue, Space};
+use super::{Loss, Overlap, Purse, Redundant, Space};
 use crate::rules::fields::{Field, Type};
 use crate::rules::ir::{Atom, Part, Predicate, Rule, RuleId, Test};
 use crate::rules::lang::{Exhausted, Smallest};
@@ -71,12 +71,43 @@ impl Asker<'_, '_> {
         Ok(matches!(answer, Answer::Stream(_)))
     }
 
-    /// The smallest stream that the rule loses to an earlier one with another outcome.
-    pub(super) fn residue(
+    /// A small stream that the rule, which cannot win, loses to a rule with another outcome: its
+    /// smallest one, or one that goes to a member of its cover.
+    pub(super) fn loss(
         &mut self,
         id: RuleId,
-        witness: &Stream,
-    ) -> Result<Option<Residue>, Exhausted> {
+        cover: &[RuleId],
+        smallest: &Stream,
+    ) -> Result<Option<Loss>, Exhausted> {
+        let space = self.space;
+        let mut found = Some(smallest.clone());
+        for member in cover.iter().filter(|member| !space.same_outcome(**member, id)) {
+            if let Some(stream) = found.take()
+                && let Some(loss) = self.lost_to_another(id, stream)?
+            {
+                return Ok(Some(loss));
+            }
+            let before = |it: RuleId| it < *member && space.same_outcome(it, id);
+            let goals = [space.formula(id), space.formula(*member)];
+            if let Answer::Stream(stream) =
+                self.ask(&goals, Blockers::Where(&before), &mut Vec::new())?
+            {
+                return self.lost_to_another(id, stream);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Who takes a stream from the rule, if that is a rule with another outcome.
+    fn lost_to_another(&mut self, id: RuleId, stream: Stream) -> Result<Option<Loss>, Exhausted> {
+        let space = self.space;
+        let earlier = |it| it < id;
+        let to = space.finder.first(space.rules, &stream, &earlier, &mut self.meter)?;
+        Ok(to.filter(|to| !space.same_outcome(*to, id)).map(|to| Loss { stream, to }))
+    }
+
+    /// The smallest stream that the rule loses to an earlier one with another outcome.
+    pub(super) fn smallest_loss(&mut self, id: RuleId) -> Result<Option<Loss>, Exhausted> {
         let space = self.space;
         let mut smallest: Option<Stream> = None;
         let earlier = space.ids().filter(|it| *it < id && space.is_enabled(*it));
@@ -94,10 +125,8 @@ impl Asker<'_, '_> {
                 smallest = Some(stream);
             }
         }
-        let Some(lost) = smallest else { return Ok(None) };
-        let earlier = |it| it < id;
-        let to = space.finder.first(space.rules, &lost, &earlier, &mut self.meter)?;
-        Ok(to.map(|to| Residue { won: witness.clone(), lost, to }))
+        let Some(stream) = smallest else { return Ok(None) };
+        self.lost_to_another(id, stream)
     }
 
     fn overlap(&mut self, first: RuleId, second: RuleId) -> Result<Option<Overlap>, Exhausted> {
@@ -118,25 +147,33 @@ impl Asker<'_, '_> {
     }
 }
 
-/// Every pair of enabled rules that overlap.
-pub(super) fn overlaps(space: &Space<'_>, texts: &mut Smallest, purse: &mut Purse) -> Vec<Overlap> {
-    let mut found = Vec::new();
+/// Every pair of enabled rules that overlap, and how many pairs the budget did not suffice for.
+pub(super) fn overlaps(
+    space: &Space<'_>,
+    texts: &mut Smallest,
+    purse: &mut Purse,
+) -> (Vec<Overlap>, u64) {
+    let (mut found, mut left) = (Vec::new(), 0);
     let enabled: Vec<_> = space.ids().filter(|id| space.is_enabled(*id)).collect();
     for (at, first) in enabled.iter().enumerate() {
         for second in enabled.iter().skip(at + 1) {
             purse.spent += 1;
             if purse.is_empty() {
-                return found;
+                left += 1;
+                continue;
             }
             if apart(space.rule(*first), space.rule(*second)) {
                 continue;
             }
             let mut asker = Asker { space, texts, meter: purse.meter() };
-            found.extend(asker.overlap(*first, *second).unwrap_or_default());
+            match asker.overlap(*first, *second) {
+                Ok(overlap) => found.extend(overlap),
+                Err(Exhausted) => left += 1,
+            }
             purse.spent += asker.meter.spent();
         }
     }
-    found
+    (found, left)
 }
 
 /// Whether two rules plainly share no stream: of a field with one value they demand different

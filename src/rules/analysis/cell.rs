@@ -116,12 +116,14 @@ impl Node {
                 let found = assumed.smallest(field.info().ty, texts, meter)?;
                 let is_some = found.is_some();
                 let found = found.unwrap_or_default();
-                let found = found.iter().map(|text| (**text).to_owned()).collect();
+                let found: Vec<_> = found.iter().map(|text| (**text).to_owned()).collect();
+                meter.spend(found.iter().map(String::len).sum::<usize>() as u64 / 256)?;
                 self.model.set_texts(field, found);
                 Ok(is_some)
             }
             About::Number(field) => {
                 let Number { required, allowed } = entry(&mut self.cell.numbers, field);
+                meter.spend(allowed.ranges().len() as u64 / 8)?;
                 let least = allowed.ranges().first().map(|(from, _)| *from);
                 let value = least.filter(|_| *required);
                 let fits = value.is_some() || !*required;
@@ -130,7 +132,7 @@ impl Node {
             }
             About::Moment => {
                 let Moment { required, days, times } = &self.cell.moment;
-                let time = times.ranges().first().map(|(from, _)| *from);
+                let time = times.ranges().first().map(|range| round_time(*range));
                 let least = days
                     .days()
                     .next()
@@ -217,14 +219,11 @@ impl Texts {
         meter: &mut Meter,
     ) -> Result<Option<Vec<Rc<str>>>, Exhausted> {
         let count = self.required.len();
-        // For sets of languages, as bits: the smallest text that meets all of them.
-        let mut together = BTreeMap::new();
         let mut alone = Vec::with_capacity(count);
-        for at in 0..count {
-            let Some(text) = self.meet(1 << at, &together, texts, meter)? else {
+        for language in &self.required {
+            let Some(text) = texts.find(&[*language], &self.excluded, meter)? else {
                 return Ok(None);
             };
-            together.insert(1 << at, Some(Rc::clone(&text)));
             alone.push(text);
         }
         if count > MOST_SHARED_OUT {
@@ -232,6 +231,10 @@ impl Texts {
             alone.dedup();
             return Ok(Some(alone));
         }
+        // For sets of languages, as bits: the smallest text that meets all of them.
+        let each = alone.into_iter().enumerate();
+        let mut together: BTreeMap<usize, _> =
+            each.map(|(at, text)| (1 << at, Some(text))).collect();
         // For every set of languages, as bits: the smallest elements that meet them.
         let mut best: Vec<Option<Vec<Rc<str>>>> = vec![Some(Vec::new())];
         for all in 1..1_usize << count {
@@ -279,6 +282,14 @@ impl Texts {
 
 fn weight<T: AsRef<str>>(texts: &[T]) -> u64 {
     texts.iter().map(|text| 1 + text.as_ref().chars().count() as u64).sum()
+}
+
+/// The roundest of the first times of a range, in nanoseconds: the first itself, or not much later
+/// a whole second or millisecond.
+fn round_time((from, to): (i64, i64)) -> i64 {
+    let whole = |unit: i64| from.saturating_add(unit - 1) / unit * unit;
+    let round = [NANOS_PER_SECOND, NANOS_PER_SECOND / 1000].map(whole);
+    round.into_iter().find(|it| *it <= to).unwrap_or(from)
 }
 
 /// A moment of a week that begins on Monday, 27 January 2025.

@@ -30,7 +30,7 @@ impl Asker<'_, '_> {
             let same_effect = self.space.same_outcome(by, id);
             return Ok(Verdict::Shadowed { by, same_effect, others, lost });
         }
-        let cover = Cover(self.minimise(id, met)?);
+        let cover = Cover(self.minimise(id, met, &models)?);
         let same_effect = cover.rules().iter().all(|by| self.space.same_outcome(*by, id));
         Ok(Verdict::Unreachable { cover, same_effect, others, lost })
     }
@@ -85,23 +85,52 @@ impl Asker<'_, '_> {
     }
 
     /// Drops rules from a cover until none can be dropped; those with the same outcome first, and
-    /// later ones before earlier ones.
-    fn minimise(&mut self, id: RuleId, cover: BTreeSet<RuleId>) -> Result<Vec<RuleId>, Exhausted> {
+    /// later ones before earlier ones. `models` are streams of the rule: a member that alone takes
+    /// one of them is needed, and no search has to tell.
+    fn minimise(
+        &mut self,
+        id: RuleId,
+        cover: BTreeSet<RuleId>,
+        models: &[Stream],
+    ) -> Result<Vec<RuleId>, Exhausted> {
         let space = self.space;
         let mut cover: Vec<_> = cover.into_iter().collect();
         cover.sort_unstable_by_key(|other| (space.same_outcome(*other, id), *other));
+        let mut needed = self.needed(&cover, models)?;
         let mut at = cover.len();
         while let Some(last) = at.checked_sub(1) {
             at = last;
+            if cover.get(at).is_some_and(|member| needed.contains(member)) {
+                continue;
+            }
             let mut rest = cover.clone();
             rest.remove(at);
             rest.sort_unstable();
             if let Some(met) = self.is_covered(id, &rest)? {
                 cover.retain(|other| met.contains(other));
                 at = at.min(cover.len());
+                needed = self.needed(&cover, models)?;
             }
         }
         Ok(cover)
+    }
+
+    /// The members that alone take one of the streams.
+    fn needed(
+        &mut self,
+        cover: &[RuleId],
+        models: &[Stream],
+    ) -> Result<BTreeSet<RuleId>, Exhausted> {
+        let space = self.space;
+        let mut needed = BTreeSet::new();
+        for model in models {
+            self.meter.spend(1 + cover.len() as u64 / 8)?;
+            let mut takers = cover.iter().filter(|member| space.holds(**member, model));
+            if let (Some(only), None) = (takers.next(), takers.next()) {
+                needed.insert(*only);
+            }
+        }
+        Ok(needed)
     }
 
     /// Counts the minimal covers other than `first`.
@@ -127,10 +156,12 @@ impl Asker<'_, '_> {
             let cover = match found.iter().find(|cover| cover.is_disjoint(&without)) {
                 Some(cover) => cover.clone(),
                 None => {
-                    let Answer::None(met) = self.beside(id, &without, &mut Vec::new())? else {
+                    let mut models = Vec::new();
+                    let Answer::None(met) = self.beside(id, &without, &mut models)? else {
                         continue;
                     };
-                    let cover: BTreeSet<_> = self.minimise(id, met)?.into_iter().collect();
+                    let cover =
+                        self.minimise(id, met, &models)?.into_iter().collect::<BTreeSet<_>>();
                     found.push(cover.clone());
                     cover
                 }

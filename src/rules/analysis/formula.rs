@@ -146,8 +146,9 @@ impl Formula {
         }
     }
 
-    /// For a stream on which the condition is not as wanted: literals that it does not have, one of
-    /// which is had by every stream on which the condition is as wanted.
+    /// For a stream on which the condition is not as wanted: ways to mend that, each some literals
+    /// that the stream does not have all of. Every stream on which the condition is as wanted has
+    /// all literals of one of them.
     ///
     /// None at all means that there is no such stream.
     pub(super) fn remedies(
@@ -155,7 +156,7 @@ impl Formula {
         wanted: bool,
         claims: &Claims<'_>,
         stream: &Stream,
-    ) -> Vec<Literal> {
+    ) -> Vec<Vec<Literal>> {
         // Of those that all have to change, the one with the fewest ways is enough.
         let fewest = |children: &[Self]| {
             let wrong = children.iter().filter(|child| child.holds(claims, stream) != wanted);
@@ -163,14 +164,24 @@ impl Formula {
             each.min_by_key(Vec::len).unwrap_or_default()
         };
         let every = |children: &[Self]| {
-            children.iter().flat_map(|child| child.remedies(wanted, claims, stream)).collect()
+            children.iter().flat_map(|child| child.whole(wanted, claims, stream)).collect()
         };
         match (self, wanted) {
             (Self::All(children), true) | (Self::Any(children), false) => fewest(children),
             (Self::All(children), false) | (Self::Any(children), true) => every(children),
             (Self::Not(child), _) => child.remedies(!wanted, claims, stream),
-            (Self::Claim(claim), _) => vec![Literal { claim: *claim, wanted }],
+            (Self::Claim(claim), _) => vec![vec![Literal { claim: *claim, wanted }]],
         }
+    }
+
+    /// As [`Formula::remedies`], in one step where what is plainly necessary is a step at all.
+    fn whole(&self, wanted: bool, claims: &Claims<'_>, stream: &Stream) -> Vec<Vec<Literal>> {
+        let mut necessary = Vec::new();
+        self.necessary(wanted, &mut necessary);
+        if necessary.iter().any(|it| claims.holds(it.claim, stream) != it.wanted) {
+            return vec![necessary];
+        }
+        self.remedies(wanted, claims, stream)
     }
 
     /// Literals that every stream has on which the condition is as wanted; not always all of them.

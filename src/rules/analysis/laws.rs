@@ -238,7 +238,7 @@ fn joined(a: &BTreeMap<u64, u64>, b: &BTreeMap<u64, u64>) -> BTreeMap<u64, u64> 
 
 fn options() -> Options {
     let budget = Budget { per_rule: 1_000_000, total: 100_000_000 };
-    Options { budget, overlaps: true, residues: true }
+    Options { budget, overlaps: true, losses: true }
 }
 
 /// Holds the analysis of the rules to brute force; the number of rules that cannot win, or nothing

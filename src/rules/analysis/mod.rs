@@ -91,7 +91,7 @@ pub struct Options {
     /// Whether to look for rules that overlap. Asks about every pair of rules.
     pub overlaps: bool,
     /// Whether to look for what reachable rules lose. Asks about every pair of rules.
-    pub residues: bool,
+    pub losses: bool,
 }
 
 /// How many steps may be taken. A step is a state of an automaton looked at, a rule tried on a
@@ -118,9 +118,10 @@ const FLOOR: u64 = 1_000;
 pub struct Analysis {
     /// One per rule, in the order of the file.
     pub rules: Vec<Judgement>,
-    /// Rules that share streams while neither contains the other, if asked for. Pairs that the
-    /// budget did not suffice for are left out.
+    /// Rules that share streams while neither contains the other, if asked for.
     pub overlaps: Vec<Overlap>,
+    /// How many pairs of rules the budget did not suffice for.
+    pub pairs_left: u64,
     /// The steps taken.
     pub steps: u64,
 }
@@ -132,8 +133,10 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// That it changes nothing although it can win; only if it is proven.
     pub redundant: Option<Redundant>,
-    /// What it loses although it can win, if asked for.
-    pub residue: Option<Residue>,
+    /// A stream that it matches and that goes to an earlier rule with another outcome. Of a rule
+    /// that can win a smallest one, if asked for ([`Options::losses`]); of one that cannot, and
+    /// that is not covered by rules with its own outcome, a small one, if there is any.
+    pub loss: Option<Loss>,
 }
 
 /// Whether a rule can win. A disabled rule is judged as if it were enabled.
@@ -208,14 +211,12 @@ pub struct Redundant {
     pub later: Vec<RuleId>,
 }
 
-/// What a reachable rule loses to an earlier rule with another outcome.
+/// What a rule loses to an earlier rule with another outcome.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Residue {
-    /// A smallest stream that it still wins.
-    pub won: Stream,
-    /// A smallest stream that it matches and loses to a rule with another outcome.
-    pub lost: Stream,
-    /// The rule that takes that one.
+pub struct Loss {
+    /// The stream.
+    pub stream: Stream,
+    /// The rule that takes it.
     pub to: RuleId,
 }
 
@@ -244,11 +245,11 @@ fn analyse_rules(rules: &[Rule], options: &Options) -> Analysis {
         .iter()
         .map(|rule| space.judge(rule.info.id, options, &mut texts, &mut purse))
         .collect();
-    let overlaps = match options.overlaps {
+    let (overlaps, pairs_left) = match options.overlaps {
         true => aside::overlaps(&space, &mut texts, &mut purse),
-        false => Vec::new(),
+        false => (Vec::new(), 0),
     };
-    Analysis { rules: judgements, overlaps, steps: purse.spent }
+    Analysis { rules: judgements, overlaps, pairs_left, steps: purse.spent }
 }
 
 /// The budget, and what of it is gone.
@@ -314,7 +315,7 @@ impl<'r> Space<'r> {
         let mut judgement = Judgement {
             verdict: verdict.unwrap_or(Verdict::NotProven { spent }),
             redundant: None,
-            residue: None,
+            loss: None,
         };
         // What is told beside the verdict has a meter of its own, and is left out beyond it.
         let dead =
@@ -323,15 +324,18 @@ impl<'r> Space<'r> {
         match &mut judgement.verdict {
             Verdict::Reachable { witness } => {
                 judgement.redundant = asker.redundant(id, witness).unwrap_or_default();
-                if options.residues {
-                    judgement.residue = asker.residue(id, witness).unwrap_or_default();
+                if options.losses {
+                    asker.meter = purse.meter();
+                    judgement.loss = asker.smallest_loss(id).unwrap_or_default();
                 }
             }
-            Verdict::Shadowed { by, others, .. } => {
+            Verdict::Shadowed { by, others, lost, .. } => {
                 let by = [*by];
+                judgement.loss = asker.loss(id, &by, lost).unwrap_or_default();
                 *others = asker.others(id, &by);
             }
-            Verdict::Unreachable { cover, others, .. } => {
+            Verdict::Unreachable { cover, others, lost, .. } => {
+                judgement.loss = asker.loss(id, cover.rules(), lost).unwrap_or_default();
                 *others = asker.others(id, cover.rules());
             }
             Verdict::Unsatisfiable { .. } | Verdict::NotProven { .. } => {}
@@ -381,7 +385,7 @@ impl<'r> Space<'r> {
     }
 
     /// The literals that take a stream away from a rule that holds for it.
-    fn ways_out(&self, id: RuleId, stream: &Stream) -> Vec<Literal> {
+    fn ways_out(&self, id: RuleId, stream: &Stream) -> Vec<Vec<Literal>> {
         let conjuncts = self.formula(id).iter();
         conjuncts.flat_map(|it| it.remedies(false, &self.claims, stream)).collect()
     }

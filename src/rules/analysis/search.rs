@@ -88,8 +88,8 @@ impl Asker<'_, '_> {
                     }
                 },
             };
-            for literal in remedies {
-                let next = node.with(&[literal], claims, self.texts, &mut self.meter)?;
+            for way in remedies {
+                let next = node.with(&way, claims, self.texts, &mut self.meter)?;
                 if let Some(next) = next.filter(|next| known.insert(next.cell.clone())) {
                     queue.insert((next.model.size(), Reverse(known.len())), next);
                 }

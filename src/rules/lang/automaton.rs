@@ -90,7 +90,12 @@ struct Language {
     /// A smallest member, where it is known.
     least: Option<String>,
     about_marks: bool,
+    /// Whether it was too large to be built to the end.
+    cut: bool,
 }
+
+/// How many steps between its places a language may have. Only rows of optional braces come near.
+const MOST_STEPS: usize = 1 << 18;
 
 /// Languages and their places.
 #[derive(Debug, Default)]
@@ -108,6 +113,8 @@ pub struct Draft<'a> {
     automata: &'a mut Automata,
     id: LanguageId,
     about_marks: bool,
+    /// Where its steps begin in the pool.
+    start: usize,
 }
 
 /// Where one can stand before a part of a text.
@@ -129,7 +136,7 @@ impl Draft<'_> {
     pub fn run(&mut self, test: CharTest, next: &[PlaceId]) -> Entry {
         let need = self.need(next).saturating_add(1);
         let id = self.place(Some(test), next, need);
-        self.also_itself(id, next);
+        self.also_itself(id);
         vec![id]
     }
 
@@ -137,7 +144,7 @@ impl Draft<'_> {
     pub fn star(&mut self, outside: bool, next: &[PlaceId]) -> Entry {
         let need = self.need(next);
         let id = self.place(Some(CharTest::Any), next, need);
-        self.also_itself(id, next);
+        self.also_itself(id);
         if let Some(place) = self.automata.places.get_mut(id.0 as usize) {
             place.sweeps = outside;
             place.total = need == 0;
@@ -152,7 +159,9 @@ impl Draft<'_> {
         entry.dedup();
         let least = least.filter(|text| is_nfc(text));
         self.automata.sweep(&mut entry);
-        self.automata.languages.push(Language { entry, least, about_marks: self.about_marks });
+        let cut = self.is_cut();
+        let about_marks = self.about_marks;
+        self.automata.languages.push(Language { entry, least, about_marks, cut });
         self.id
     }
 
@@ -160,8 +169,13 @@ impl Draft<'_> {
         self.automata.need(next)
     }
 
+    const fn is_cut(&self) -> bool {
+        self.automata.pool.len() - self.start > MOST_STEPS
+    }
+
     fn place(&mut self, test: Option<CharTest>, next: &[PlaceId], need: u32) -> PlaceId {
         self.about_marks |= test.as_ref().is_some_and(CharTest::is_about_marks);
+        let next = if self.is_cut() { &[] } else { next };
         let automata = &mut *self.automata;
         let start = automata.pool.len();
         automata.pool.extend_from_slice(next);
@@ -179,16 +193,16 @@ impl Draft<'_> {
     }
 
     /// The place just made can be read from again.
-    fn also_itself(&mut self, id: PlaceId, next: &[PlaceId]) {
+    fn also_itself(&mut self, id: PlaceId) {
         self.automata.pool.push(id);
         if let Some(place) = self.automata.places.get_mut(id.0 as usize) {
             place.next.end += 1;
-            debug_assert_eq!(place.next.len(), next.len() + 1);
+            debug_assert_eq!(place.next.end, self.automata.pool.len());
         }
     }
 }
 
-/// There are fewer languages, places and tests than characters in the file.
+/// Memory ends before numbers do.
 fn number(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
@@ -197,7 +211,8 @@ impl Automata {
     /// Begins a language.
     pub fn draft(&mut self) -> Draft<'_> {
         let id = LanguageId(number(self.languages.len()));
-        Draft { automata: self, id, about_marks: false }
+        let start = self.pool.len();
+        Draft { automata: self, id, about_marks: false, start }
     }
 
     /// Every text but this one.
@@ -242,6 +257,12 @@ impl Automata {
         self.language(id).least.as_deref()
     }
 
+    /// Whether the language was too large to be built, so that nothing can be said about it.
+    #[must_use]
+    pub fn is_cut(&self, id: LanguageId) -> bool {
+        self.language(id).cut
+    }
+
     /// Whether the language singles out characters that combine with others.
     #[must_use]
     pub fn is_about_marks(&self, id: LanguageId) -> bool {
@@ -252,6 +273,12 @@ impl Automata {
     #[must_use]
     pub fn entry(&self, languages: &[LanguageId]) -> Vec<PlaceId> {
         languages.iter().flat_map(|id| &self.language(*id).entry).copied().collect()
+    }
+
+    /// How many places can follow a place.
+    #[must_use]
+    pub fn ahead(&self, id: PlaceId) -> usize {
+        self.place(id).next.len()
     }
 
     /// The language that a place belongs to.

@@ -61,6 +61,9 @@ impl Smallest {
         meter: &mut Meter,
     ) -> Result<Option<Rc<str>>, Exhausted> {
         meter.spend(1)?;
+        if required.iter().chain(excluded).any(|id| self.automata.is_cut(*id)) {
+            return Err(Exhausted);
+        }
         if excluded.is_empty()
             && let [one] = required
             && let Some(least) = self.automata.least(*one)
@@ -156,7 +159,10 @@ impl<'s> Search<'s> {
                 return Ok(Some(self.text(at)));
             }
             let (state, length) = (state.clone(), length + 1);
+            let places = state.required.iter().chain(&state.excluded);
+            let ahead: usize = places.map(|id| self.automata().ahead(*id)).sum();
             for &c in &*self.letters(&state, meter)? {
+                meter.spend(ahead as u64 / 64)?;
                 if let Some(after) = self.after(&state, c) {
                     self.reach(after, length, Some((at, c)), meter)?;
                 }
@@ -201,7 +207,8 @@ impl<'s> Search<'s> {
         }
         let required_bits = bits(&state.required);
         let excluded_bits = bits(&state.excluded);
-        meter.spend(self.reached.len() as u64 / 64)?;
+        let places = (state.required.len() + state.excluded.len()) as u64;
+        meter.spend(self.reached.len() as u64 * (1 + places / 256) / 64)?;
         let outdone = self.reached.iter().any(|other| {
             required_bits & !other.required_bits == 0
                 && other.excluded_bits & !excluded_bits == 0

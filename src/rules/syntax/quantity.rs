@@ -96,15 +96,15 @@ impl Comparison {
     /// The numbers that compare so with `value`.
     #[must_use]
     pub fn with(self, value: i64) -> Intervals {
-        let below = (i64::MIN, value.saturating_sub(1));
-        let above = (value.saturating_add(1), i64::MAX);
+        let below = value.checked_sub(1).map(|most| (i64::MIN, most));
+        let above = value.checked_add(1).map(|least| (least, i64::MAX));
         match self {
             Self::AtMost => Intervals::of([(i64::MIN, value)]),
             Self::AtLeast => Intervals::of([(value, i64::MAX)]),
             Self::Equal => Intervals::of([(value, value)]),
-            Self::NotEqual => Intervals::of([below, above]),
-            Self::Less => Intervals::of([below]),
-            Self::More => Intervals::of([above]),
+            Self::NotEqual => Intervals::of(below.into_iter().chain(above)),
+            Self::Less => Intervals::of(below),
+            Self::More => Intervals::of(above),
         }
     }
 }
@@ -221,6 +221,8 @@ mod tests {
         assert_eq!(read(" 15m .. 2h "), [(900_000, 7_199_999)]);
         assert_eq!(read("!= 250ms"), [(i64::MIN, 249), (251, i64::MAX)]);
         assert_eq!(read("== 1h 1m 1s 1ms"), [(3_661_001, 3_661_001)]);
+        assert_eq!(read("> 9223372036854775807ms"), []);
+        assert_eq!(read("!= 9223372036854775807ms"), [(i64::MIN, i64::MAX - 1)]);
     }
 
     #[test]

@@ -139,8 +139,7 @@ impl Reader<'_> {
             match name {
                 "homes" => self.homes(value),
                 "auto_tag" => self.auto_tag(value, key),
-                // The settings of checks that are not run yet: allowed, so that a file which
-                // has them stays valid.
+                // Severities of findings cannot be set yet; a file that sets them stays valid.
                 "lints" => {}
                 _ => self.unknown_key(
                     name,
