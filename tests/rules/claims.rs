@@ -1,6 +1,8 @@
 //! What must hold for any bytes at all: one claim per fuzz target. The fuzzers feed them bytes
 //! they make up, and the tests replay the ones that were worth keeping (`fuzz/corpus/`).
 
+use std::collections::BTreeSet;
+
 use tt::diag::render::human;
 use tt::diag::{Severity, SourceFile};
 use tt::rules::analysis::{Options, Verdict};
@@ -152,6 +154,13 @@ pub(crate) fn verdict(data: &[u8]) {
             match &judgement.verdict {
                 Verdict::Reachable { witness } => {
                     assert!(!wins || size(witness) <= size(&near), "{file}\n{rule} {near:#?}");
+                    if wins && enabled[rule] && judgement.redundant.is_some() {
+                        let given = |gone| {
+                            let win = definition.first_without(gone, &near)?;
+                            Some((win.tags.into_iter().collect::<BTreeSet<_>>(), win.project))
+                        };
+                        assert_eq!(given(None), given(Some(rule)), "{file}\n{rule} {near:#?}");
+                    }
                 }
                 Verdict::Shadowed { by, .. } => {
                     assert!(definition.holds(by.index(), &near), "{file}\n{rule} {near:#?}");

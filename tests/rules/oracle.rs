@@ -659,12 +659,18 @@ impl Rules {
 
     /// The first enabled rule that holds, and what it gives.
     pub(crate) fn first(&self, stream: &Stream) -> Option<Win> {
+        self.first_without(None, stream)
+    }
+
+    /// The same, as if one rule were not there.
+    pub(crate) fn first_without(&self, gone: Option<usize>, stream: &Stream) -> Option<Win> {
         let homes: Vec<&str> = self.homes.iter().map(String::as_str).collect();
         let world = World { stream, homes: &homes };
         let enabled = |rule: &Table| rule.get("enabled").and_then(Value::as_bool).unwrap_or(true);
         let mut rules = self.rules.iter().zip(&self.conditions).enumerate();
-        let (index, (rule, condition)) =
-            rules.find(|(_, (rule, condition))| enabled(rule) && world.holds(condition))?;
+        let (index, (rule, condition)) = rules.find(|(index, (rule, condition))| {
+            Some(*index) != gone && enabled(rule) && world.holds(condition)
+        })?;
         let mut tags = Vec::new();
         for template in rule["tags"].as_array().unwrap() {
             for tag in world.fill(condition, template.as_str().unwrap()) {
