@@ -281,6 +281,13 @@ impl<'p> Builder<'p> {
     fn token(&mut self, token: &Pair<'_, Rule>) {
         let span = self.place(token);
         match token.as_rule() {
+            Rule::plain => {
+                // ASCII, so that a character is a byte.
+                for (at, c) in token.as_str().char_indices() {
+                    let at = token.as_span().start() + at;
+                    self.push(Kind::Literal(c), self.pattern.place(at, at + 1));
+                }
+            }
             Rule::home => self.push(Kind::Home, span),
             Rule::star => self.push(Kind::Star, span),
             Rule::any => self.push(Kind::Any, span),
