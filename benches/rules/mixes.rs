@@ -18,6 +18,12 @@ impl Numbers {
         ((z ^ (z >> 31)) % end as u64) as usize
     }
 
+    /// From `least` to `most` letters out of three.
+    fn letters(&mut self, least: usize, most: usize) -> String {
+        let len = least + self.below(most - least + 1);
+        (0..len).map(|_| char::from(b"abc"[self.below(3)])).collect()
+    }
+
     /// Of six letters, in syllables.
     fn word(&mut self) -> String {
         const CONSONANTS: &[u8] = b"bcdfghklmnprstvwz";
@@ -39,16 +45,20 @@ pub(crate) enum Mix {
     MultiStar,
     /// Half words, half ends.
     ExactSuffix,
+    /// 8 to 20 letters out of three, with stars around each.
+    FewLetters,
 }
 
 impl Mix {
-    pub(crate) const ALL: [Self; 3] = [Self::Realistic, Self::MultiStar, Self::ExactSuffix];
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Realistic, Self::MultiStar, Self::ExactSuffix, Self::FewLetters];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Realistic => "realistic",
             Self::MultiStar => "multi-star",
             Self::ExactSuffix => "exact+suffix",
+            Self::FewLetters => "few letters",
         }
     }
 }
@@ -105,6 +115,7 @@ impl Case {
                 Mix::Realistic => case.realistic(n, &words, &mut numbers),
                 Mix::MultiStar => case.multi_star(&words, &mut numbers),
                 Mix::ExactSuffix => case.exact_suffix(n, &words, &mut numbers),
+                Mix::FewLetters => Self::few_letters(&mut numbers),
             };
             case.rules.push(rule);
         }
@@ -157,6 +168,12 @@ impl Case {
         }
     }
 
+    fn few_letters(numbers: &mut Numbers) -> Rule {
+        let letters = numbers.letters(8, 20);
+        let glob: String = letters.chars().flat_map(|letter| [letter, '*']).collect();
+        vec![(Field::Cwd, format!("*{glob}"))]
+    }
+
     /// The rules as a config file.
     pub(crate) fn toml(&self) -> String {
         let mut out = String::new();
@@ -205,6 +222,7 @@ impl Case {
                 format!("{HOME}/{known}{n}/{other}")
             }
             (Mix::ExactSuffix, Some(known)) => format!("{HOME}/{a}{n}/{known}"),
+            (Mix::FewLetters, _) => numbers.letters(20, 40),
             (_, None) => format!("{HOME}/work/{a}/{b}{n}"),
         }
     }

@@ -49,7 +49,11 @@ fn mixed(count: usize) -> String {
             1 => format!("tmux_session = 'client-{n}-*'"),
             2 => format!("git_branch = ['*-review-{n}', 'fix-{n}']"),
             3 => format!("primary_cwd = '*tool{n}*', agent = 'codex'"),
-            4 => format!("worktree = '*a{}*b*', duration = '>= {n}m'", n % 10),
+            // More and more of one letter, the longest first.
+            4 => {
+                let letters = "*y".repeat(60 - n / 8);
+                format!("worktree = '*a*b{letters}*', duration = '>= {}m'", n % 90)
+            }
             5 => format!("repo = 'own{n}/[a-f]?*', weekday = ['mon', 'tue']"),
             6 => format!("primary_cwd = '~/src/<x>/lib{n}', time = '09:00..17:30'"),
             _ => format!("git_branch = '{{a,b,c}}{n}/*', agent = '*'"),
@@ -71,7 +75,7 @@ fn stream(n: usize) -> Stream {
         agent: vec!["claude-code".to_owned(), "codex".to_owned()],
         git_branch: vec![format!("fix-{n}"), format!("b{n}/topic")],
         repo: Some(format!("own{n}/beta")),
-        worktree: vec![format!("za{}yb", n % 10)],
+        worktree: vec![format!("za{}yb{}", n % 10, "y".repeat(n % 40))],
         duration_ms: Some(3_600_000),
         at: chrono::NaiveDate::from_ymd_opt(2025, 1, 27).and_then(|day| day.and_hms_opt(9, 30, 0)),
         ..Stream::default()
@@ -81,6 +85,9 @@ fn stream(n: usize) -> Stream {
 #[test]
 fn nothing_is_allocated_after_a_few_streams() {
     let rules = compile(&mixed(400));
+    let dump = rules.describe();
+    let strategies = dump.texts.iter().flat_map(|text| text.strategies.keys());
+    assert!(strategies.map(|it| it.name()).any(|it| it == "pieces"));
     let known: Vec<_> = (0..400).map(stream).collect();
     for mut scratch in [Scratch::default(), Scratch::without_cache()] {
         let mut pass = || {
@@ -98,7 +105,7 @@ fn nothing_is_allocated_after_a_few_streams() {
 
 #[test]
 fn the_table_is_the_oracle_on_rules_of_every_shape() {
-    let file = mixed(240);
+    let file = mixed(320);
     let rules = compile(&file);
     let definition = oracle::Rules::read(&file, Some(HOME));
     let (mut cached, mut uncached) = (Scratch::default(), Scratch::without_cache());
@@ -143,6 +150,8 @@ fn every_shape_has_its_strategy() {
     // So many patterns share a beginning that it leads nowhere.
     file.extend((0..9).map(|n| rule_of(&format!("/shared/*name{n}*"))));
     file += &rule_of(&"{a,b}".repeat(5));
+    // So many patterns have these letters that verifying each would take long.
+    file.extend((0..40).map(|n| rule_of(&format!("*q*z{}*q*", "*z".repeat(n)))));
     let rules = compile(&file);
     let cases = [
         ("word", "exact: it has no wildcards"),
@@ -156,6 +165,7 @@ fn every_shape_has_its_strategy() {
         ("<…>?<…>", "automaton: captures stand side by side with what may be '/'"),
         ("bd", "exact: it has no wildcards"),
         ("/shared/*name3*", "gram: the rarest bytes of its texts lead to it; then it is verified"),
+        ("*q*z*z*q*", "pieces: even the rarest bytes of its texts lead to many patterns"),
         (
             "{a,b}{a,b}{a,b}{a,b}{a,b}",
             "automaton: its braces have too many alternatives to be multiplied out",

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 
 use super::Table;
 use super::plan::Plan;
+use super::text::Strategy as Kept;
 use crate::diag::Span;
 use crate::rules::engine::{self, Scratch, TableId};
 use crate::rules::fields::Field;
@@ -79,6 +80,23 @@ fn sequence(depth: u32) -> BoxedStrategy<Vec<Part>> {
         out
     };
     vec(part, 0..6).prop_map(normal).boxed()
+}
+
+/// Few letters between many stars.
+fn crowded() -> impl Strategy<Value = Vec<Part>> {
+    const TEXTS: [&[&str]; 3] = [&["a", "b"], &["a", "aa", "ab", "é"], &["aba", "ba", "b"]];
+    let select = proptest::sample::select::<&str>;
+    let texts = proptest::sample::select(&TEXTS[..]);
+    let texts = texts.prop_flat_map(move |texts| vec(select(texts), 2..8));
+    let part = |text: &str| [Part::Literal(text.to_owned()), Part::Star];
+    (any::<(bool, bool)>(), texts).prop_map(move |((before, behind), texts)| {
+        let mut parts = if before { vec![Part::Star] } else { Vec::new() };
+        parts.extend(texts.into_iter().flat_map(part));
+        if !behind {
+            parts.pop();
+        }
+        parts
+    })
 }
 
 const TEXTS: [Field; 3] = [Field::PrimaryCwd, Field::TmuxSession, Field::Agent];
@@ -172,6 +190,50 @@ proptest! {
         // So many rules that something holds for every stream early: the last ones, too, on their own.
         for predicates in [&predicates[..], &predicates[predicates.len() - 20..]] {
             agree(&rules(predicates.to_vec()), &streams)?;
+        }
+    }
+
+    #[test]
+    fn crowds_over_few_letters_are_decided_too(
+        globs in vec(crowded(), 200..400),
+        forms in vec((0..10_usize, 0..400_usize, proptest::sample::select(&["x", "y", "z"][..])), 400),
+        values in vec(("[abé]{0,40}", option::of("[xyz]"), option::of("[ab]{0,9}")), 20..60),
+    ) {
+        let has = |field, at: usize| {
+            let parts = globs[at % globs.len()].clone();
+            Predicate::Atom(Atom { field, test: Test::Glob(Pattern { parts }) })
+        };
+        let agent = |name| {
+            Predicate::Atom(Atom { field: Field::Agent, test: Test::Glob(Pattern::literal(name)) })
+        };
+        let predicates = (0..globs.len()).zip(&forms).map(|(n, (form, other, name))| {
+            let (this, other) = (has(Field::PrimaryCwd, n), *other);
+            match form {
+                0 => this,
+                1 => Predicate::All(vec![this, Predicate::Not(Box::new(has(Field::PrimaryCwd, other)))]),
+                2 => Predicate::All(vec![this, has(Field::TmuxSession, other), agent(name)]),
+                3 => Predicate::Any(vec![
+                    Predicate::All(vec![this, agent(name)]),
+                    Predicate::All(vec![has(Field::TmuxSession, other), agent("w")]),
+                ]),
+                _ => Predicate::All(vec![this, agent(name)]),
+            }
+        });
+        let predicates: Vec<_> = predicates.collect();
+        let streams = values.into_iter().map(|(cwd, agent, session)| Stream {
+            primary_cwd: Some(cwd),
+            agent: agent.into_iter().collect(),
+            tmux_session: session.into_iter().collect(),
+            ..Stream::default()
+        });
+        let streams: Vec<_> = streams.collect();
+        for predicates in [&predicates[..], &predicates[20..]] {
+            let rules = rules(predicates.to_vec());
+            let dump = table(&rules).describe();
+            let crowd = dump.texts.iter().find(|it| it.field == Field::PrimaryCwd);
+            let crowd = crowd.and_then(|it| it.strategies.get(&Kept::Pieces)).copied();
+            prop_assert!(crowd > Some(40), "{:?}", crowd);
+            agree(&rules, &streams)?;
         }
     }
 

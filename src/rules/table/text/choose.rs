@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use foldhash::fast::FixedState;
 
 use super::gram::{self, Gram};
+use super::pieces::is_pieces;
 use super::wildcard::is_simple;
 use crate::rules::ir::{Part, RuleId};
 use crate::rules::table::TrackId;
@@ -26,6 +27,8 @@ pub enum Strategy {
     Scan,
     /// Hung off a few bytes.
     Gram,
+    /// In a tree of texts.
+    Pieces,
     /// All of them in one automaton.
     Automaton,
 }
@@ -40,6 +43,7 @@ impl Strategy {
             Self::Suffix => "suffix",
             Self::Scan => "scan",
             Self::Gram => "gram",
+            Self::Pieces => "pieces",
             Self::Automaton => "automaton",
         }
     }
@@ -62,6 +66,8 @@ pub enum Reason {
     OwnEnd,
     /// It has a text.
     Text,
+    /// It has texts and stars alone, and many patterns have them.
+    CommonTexts,
     /// It has none, but few are so.
     FewWithoutText,
     /// It has none, and many are so.
@@ -83,6 +89,7 @@ impl Reason {
             Self::Everything | Self::Beginning | Self::OwnBeginning => Strategy::Prefix,
             Self::End | Self::OwnEnd => Strategy::Suffix,
             Self::Text => Strategy::Gram,
+            Self::CommonTexts => Strategy::Pieces,
             Self::FewWithoutText => Strategy::Scan,
             Self::ManyWithoutText | Self::Ambiguous | Self::Long | Self::Braces => {
                 Strategy::Automaton
@@ -101,6 +108,7 @@ impl Reason {
             Self::OwnBeginning => "few patterns share its beginning; the rest is verified",
             Self::OwnEnd => "few patterns share its end; the rest is verified",
             Self::Text => "the rarest bytes of its texts lead to it; then it is verified",
+            Self::CommonTexts => "even the rarest bytes of its texts lead to many patterns",
             Self::FewWithoutText => "it has no text to look up, but few patterns are so",
             Self::ManyWithoutText => "it has no text to look up, and many patterns are so",
             Self::Ambiguous => "captures stand side by side with what may be '/'",
@@ -122,6 +130,11 @@ pub(super) struct Draft<'p> {
 const SHARED: u32 = 4;
 /// So many patterns without a text may be held to every value.
 const SCANNED: usize = 8;
+/// So often may even the rarest bytes of a pattern of texts and stars occur in patterns. Fewer where
+/// this crate tests itself, with fewer patterns.
+const CROWDED: u32 = if cfg!(test) { 32 } else { 256 };
+/// The same where all its texts are single bytes, which tell nothing before verification.
+const CROWDED_LETTER: u32 = 32;
 /// Bytes of texts that a program can hold with what stands between them.
 const MAX_BYTES: usize = 1 << 15;
 
@@ -130,6 +143,7 @@ const MAX_BYTES: usize = 1 << 15;
 pub(super) struct Crowd<'d> {
     beginnings: HashMap<&'d str, u32, FixedState>,
     ends: HashMap<&'d str, u32, FixedState>,
+    /// How often each occurs; in one pattern perhaps several times.
     grams: HashMap<Gram, u32, FixedState>,
     without_text: usize,
 }
@@ -162,6 +176,12 @@ impl<'d> Crowd<'d> {
         few(&self.ends, end(parts))
     }
 
+    fn is_crowded(&self, parts: &[Part]) -> bool {
+        let rarest = self.rarest(parts);
+        let most = rarest.map_or(0, |gram| if gram.len == 1 { CROWDED_LETTER } else { CROWDED });
+        rarest.and_then(|gram| self.grams.get(&gram)).is_some_and(|count| *count > most)
+    }
+
     /// The gram of the pattern that the fewest patterns have.
     pub(super) fn rarest(&self, parts: &[Part]) -> Option<Gram> {
         all_grams(parts).min_by_key(|gram| self.grams.get(gram))
@@ -183,6 +203,7 @@ pub(super) fn choose(parts: &[Part], crowd: &Crowd<'_>) -> Reason {
         _ if !is_simple(parts) => Reason::Ambiguous,
         _ if crowd.few_share_beginning(parts) => Reason::OwnBeginning,
         _ if crowd.few_share_end(parts) => Reason::OwnEnd,
+        _ if is_pieces(parts) && crowd.is_crowded(parts) => Reason::CommonTexts,
         _ if longest_text(parts) > 0 => Reason::Text,
         _ if crowd.without_text <= SCANNED => Reason::FewWithoutText,
         _ => Reason::ManyWithoutText,

@@ -136,6 +136,7 @@ impl Entries {
             Reason::OwnBeginning
             | Reason::OwnEnd
             | Reason::Text
+            | Reason::CommonTexts
             | Reason::FewWithoutText
             | Reason::ManyWithoutText
             | Reason::Ambiguous
@@ -154,6 +155,7 @@ impl Entries {
             Reason::OwnBeginning
             | Reason::OwnEnd
             | Reason::Text
+            | Reason::CommonTexts
             | Reason::FewWithoutText
             | Reason::ManyWithoutText
             | Reason::Ambiguous

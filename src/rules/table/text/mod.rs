@@ -9,11 +9,12 @@
 //! | prefix | `~/work/acme/*`, `~/work/<client>/src` | one look-up per length in question | `prefix` |
 //! | suffix | `*-review`, `*/[a-z].rs` | mostly one look-up | `suffix` |
 //! | scan | `?*`, while there are few | one comparison each | `scan` |
-//! | gram | `*acme*`, `*a*b*c*` | one bit per byte | `gram` |
+//! | gram | `*acme*`, `*a*[0-9]b` | one bit per byte | `gram` |
+//! | pieces | `*a*b*c*`, where many have these | one step per byte and text found in order | `pieces` |
 //! | automaton | `<a>?<b>`, braces upon braces | one step per byte | `general` |
 //!
 //! Braces are multiplied out before, within bounds (`expand`). Whatever a place finds is verified
-//! byte by byte (`wildcard`), but for the automaton's, so that hashes decide only what is looked at.
+//! byte by byte (`wildcard`), but for the two that are automata, so that hashes decide only what is looked at.
 //!
 //! INVARIANT (cut): of the patterns that a value passes, a search finds all that some rule before
 //! [`Found::best`] mentions, where `best` is at most the smallest rule that the value alone decides.
@@ -26,6 +27,7 @@ mod exact;
 mod expand;
 pub mod general;
 mod gram;
+mod pieces;
 mod prefix;
 mod reading;
 mod scan;
@@ -41,6 +43,7 @@ use exact::Exact;
 use expand::expand;
 use general::{General, GeneralCache, Whole};
 use gram::{Grams, Hung};
+use pieces::{Pieces, PiecesCache, Sequences};
 use prefix::Prefixes;
 pub use reading::Reading;
 use scan::Scan;
@@ -69,6 +72,7 @@ pub struct TextTable {
     suffixes: Suffixes,
     scan: Scan,
     grams: Grams,
+    pieces: Pieces,
     general: General,
     /// The smallest rule that any pattern serves.
     smallest: RuleId,
@@ -135,6 +139,7 @@ impl TextTable {
             self.suffixes.memory_usage(),
             self.scan.memory_usage(),
             self.grams.memory_usage(),
+            self.pieces.memory_usage(),
             self.general.memory_usage(),
         ];
         self.entries.memory_usage() + strategies.iter().sum::<usize>()
@@ -143,7 +148,7 @@ impl TextTable {
     /// A fresh cache for this table.
     #[must_use]
     pub fn cache(&self) -> TextCache {
-        TextCache { general: self.general.cache() }
+        TextCache { pieces: self.pieces.cache(), general: self.general.cache() }
     }
 
     /// Finds what `text`, which is in NFC and was read into `reading`, passes: see the invariant
@@ -161,6 +166,7 @@ impl TextTable {
         self.suffixes.search(value, &self.entries, found);
         self.scan.search(value, &self.entries, found);
         self.grams.search(value, &self.entries, found);
+        self.pieces.search(text, &self.entries, &mut cache.pieces, found);
         self.general.search(text, &mut cache.general, found);
     }
 
@@ -192,6 +198,7 @@ impl TextTable {
 /// What a search of a [`TextTable`] keeps for the next one.
 #[derive(Debug)]
 pub struct TextCache {
+    pieces: PiecesCache,
     general: GeneralCache,
 }
 
@@ -204,6 +211,7 @@ struct Builder<'d> {
     suffixes: Vec<(&'d str, Entry)>,
     scan: Vec<(RuleId, u32)>,
     grams: Vec<Hung>,
+    pieces: Sequences<'d>,
     general: Vec<Whole>,
 }
 
@@ -216,9 +224,11 @@ impl<'d> Builder<'d> {
                 let text = texts(parts).next().unwrap_or_default();
                 self.entries.programs.text(text)
             }
-            Reason::OwnBeginning | Reason::OwnEnd | Reason::Text | Reason::FewWithoutText => {
-                self.entries.programs.pattern(parts)
-            }
+            Reason::OwnBeginning
+            | Reason::OwnEnd
+            | Reason::Text
+            | Reason::CommonTexts
+            | Reason::FewWithoutText => self.entries.programs.pattern(parts),
             Reason::ManyWithoutText | Reason::Ambiguous | Reason::Long | Reason::Braces => None,
         };
         let entry = entry.map(|program| Entry::new(*rule, *track, program, reason));
@@ -237,6 +247,10 @@ impl<'d> Builder<'d> {
                 let number = self.entries.add(entry);
                 let gram = crowd.rarest(parts);
                 self.grams.extend(gram.map(|gram| Hung::new(gram, *rule, number, texts(parts))));
+            }
+            (Strategy::Pieces, Some(entry)) => {
+                let number = self.entries.add(entry);
+                self.pieces.add(parts, *rule, number);
             }
             (strategy, None) => {
                 if strategy != Strategy::Automaton {
@@ -263,6 +277,7 @@ impl<'d> Builder<'d> {
             suffixes,
             scan: Scan::new(self.scan),
             grams: Grams::new(self.grams),
+            pieces: Pieces::new(self.pieces),
             general: General::new(self.general),
             smallest,
         }
