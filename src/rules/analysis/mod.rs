@@ -24,14 +24,14 @@
 //! ```
 //!
 //! A rule with conditions on several fields is left in several ways, each a branch of its own; the
-//! branch with the smallest stream is followed first ([`search`]). What is assumed on a branch is a
+//! branch with the smallest stream is followed first (`search`). What is assumed on a branch is a
 //! conjunction of tests passed and tests failed, and fields know nothing of each other, so that the
-//! smallest stream of a branch is the smallest value of every field ([`cell`]): the first number of
+//! smallest stream of a branch is the smallest value of every field (`cell`): the first number of
 //! a set of intervals, or the smallest text in some languages and not in others, for which all
 //! their automata walk side by side ([`smallest`](super::lang::smallest)).
 //!
 //! When no branch is left the rules that were met are a cover, since no others were needed to see
-//! it. Members are dropped one by one as long as the rest still covers ([`cover`]). One rule that
+//! it. Members are dropped one by one as long as the rest still covers (`cover`). One rule that
 //! covers alone is preferred to several, and rules that give other tags to rules that give the
 //! same: the first is a wrong bill, the second only clutter.
 //!
@@ -51,7 +51,7 @@
 //!
 //! ## Cost, and what this does not do
 //!
-//! A rule whose smallest stream is its own costs one look into an index of rules ([`finder`]). The
+//! A rule whose smallest stream is its own costs one look into an index of rules (`finder`). The
 //! worst case is exponential: whether patterns cover each other is PSPACE-complete, whether
 //! conjunctions do is NP-complete even without patterns. Hence the [`Budget`] of steps; a rule that
 //! exceeds it is [`Verdict::NotProven`], and the others get their verdicts all the same.

@@ -12,7 +12,7 @@
 //!   the first match: the smallest of 7, 3
 //! ```
 //!
-//! 1. [`plan`] says of each rule which test decides it, or off which test its condition hangs.
+//! 1. `plan` says of each rule which test decides it, or off which test its condition hangs.
 //! 2. [`text`] keeps the patterns of a field by their shapes, [`number`] ranges of numbers and days.
 //! 3. A value's answer is the smallest rule that it decides alone, and the *tracks* it passes:
 //!    patterns that conditions ask for. The answer depends on nothing but the value, so the engine

@@ -1,8 +1,8 @@
 //! The check: names, types and hygiene of every rule, and the way into the typed form.
 //!
-//! Conditions of `match` blocks ([`condition`]) and expressions ([`when`]) become the same tree;
-//! with each part of it goes what it captures ([`capture`]), for the tags to use. What findings say
-//! about mistakes of the syntax is in [`message`].
+//! Conditions of `match` blocks (`condition`) and expressions (`when`) become the same tree;
+//! with each part of it goes what it captures (`capture`), for the tags to use. What findings say
+//! about mistakes of the syntax is in `message`.
 
 mod capture;
 mod condition;

@@ -1,6 +1,6 @@
 //! # Texts: which patterns match a value
 //!
-//! A pattern's shape decides where it is kept ([`choose`]), and every place answers for all of its
+//! A pattern's shape decides where it is kept (`choose`), and every place answers for all of its
 //! patterns in one go:
 //!
 //! | strategy | for example | a value costs | file |
