@@ -41,7 +41,16 @@ fn the_typed_form_is_the_default() {
 
 #[test]
 fn the_table_says_how_each_pattern_is_looked_for_and_why() {
-    insta::assert_snapshot!(dump(&quiet().with_config(CORNERS), "table"));
+    let shown = dump(&quiet().with_config(CORNERS), "table");
+    // How many bytes they are is not the point.
+    let mut words: Vec<&str> = shown.split(' ').collect();
+    for at in 1..words.len() {
+        if words[at].starts_with("bytes") {
+            let count = words[at - 1].rfind(|c: char| !c.is_ascii_digit()).map_or(0, |end| end + 1);
+            words[at - 1] = &words[at - 1][..count];
+        }
+    }
+    insta::assert_snapshot!(words.join(" "));
 }
 
 #[test]
