@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::fields::{Field, Type};
+use super::fields::{Field, Type, WEEKDAYS};
 use super::ir::{Atom, Checked, Predicate, Rule, RuleSet, Test};
 use super::lang::{Intervals, WeekdaySet};
 use super::syntax::embedded::Text;
@@ -220,7 +220,7 @@ fn tree(predicate: &Predicate, depth: usize, out: &mut String) {
     children.iter().for_each(|child| tree(child, depth + 1, out));
 }
 
-/// A test in the words of the rule language.
+/// A test, nearly in the words of the rule language.
 #[must_use]
 pub fn atom(atom: &Atom) -> String {
     let field = atom.field.info();
@@ -238,11 +238,16 @@ fn weekdays(days: WeekdaySet) -> String {
     days.days().map(|day| day.to_string().to_lowercase()).collect::<Vec<_>>().join(", ")
 }
 
-/// Ranges with both ends included, in milliseconds or as clock times.
-fn intervals(numbers: &Intervals, ty: Type) -> String {
+/// Ranges with both ends included: in milliseconds, as clock times or as days.
+#[must_use]
+pub fn intervals(numbers: &Intervals, ty: Type) -> String {
     let one = |value: i64| match (value, ty) {
         (i64::MIN, _) => "-∞".to_owned(),
         (i64::MAX, _) => "∞".to_owned(),
+        (value, Type::Weekday) => {
+            let day = usize::try_from(value).ok().and_then(|day| WEEKDAYS.get(day));
+            day.copied().unwrap_or_default().to_owned()
+        }
         (value, Type::TimeOfDay) => {
             let (seconds, nanos) =
                 (value.div_euclid(NANOS_PER_SECOND), value.rem_euclid(NANOS_PER_SECOND));
@@ -252,8 +257,10 @@ fn intervals(numbers: &Intervals, ty: Type) -> String {
         }
         (value, _) => format!("{value} ms"),
     };
-    let ranges =
-        numbers.ranges().iter().map(|(from, to)| format!("[{}, {}]", one(*from), one(*to)));
+    let ranges = numbers.ranges().iter().map(|(from, to)| match from == to {
+        true => format!("[{}]", one(*from)),
+        false => format!("[{}, {}]", one(*from), one(*to)),
+    });
     ranges.collect::<Vec<_>>().join(" ∪ ")
 }
 

@@ -187,10 +187,10 @@ fn a_condition_hangs_off_its_rarest_test() {
     let dump = compile(&file).describe().to_string();
     let conditions = dump.split("conditions\n").nth(1).unwrap();
     let expected = "  rule 1 if t0 and t1 [agent ~ \"codex\"]\n  \
-                    rule 2 if t2 and (t1 [agent ~ \"codex\"] and weekday in [(5, 5)])\n  \
-                    rule 3 if t3 and (duration in [(900000, 9223372036854775807)] and \
+                    rule 2 if t2 and (t1 [agent ~ \"codex\"] and weekday in [sat])\n  \
+                    rule 3 if t3 and (duration in [900000 ms, ∞] and \
                     (t3 [agent ~ \"x\"] or t4 [agent ~ \"y\"]))\n  \
-                    rule 3 if t4 and (duration in [(900000, 9223372036854775807)] and \
+                    rule 3 if t4 and (duration in [900000 ms, ∞] and \
                     (t3 [agent ~ \"x\"] or t4 [agent ~ \"y\"]))\n";
     assert_eq!(conditions, expected);
 }

@@ -87,15 +87,23 @@ impl fmt::Display for Pattern {
     }
 }
 
+/// The glob that matches this text alone; within braces if `grouped`.
+#[must_use]
+pub fn escaped(text: &str, grouped: bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        let special = matches!(c, '*' | '?' | '[' | '{' | '<' | '\\');
+        if special || grouped && matches!(c, ',' | '}') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
 fn write_parts(parts: &[Part], grouped: bool, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     parts.iter().try_for_each(|part| match part {
-        Part::Literal(text) => text.chars().try_for_each(|c| {
-            let special = matches!(c, '*' | '?' | '[' | '{' | '<' | '\\');
-            if special || grouped && matches!(c, ',' | '}') {
-                f.write_char('\\')?;
-            }
-            f.write_char(c)
-        }),
+        Part::Literal(text) => f.write_str(&escaped(text, grouped)),
         Part::Any => f.write_char('?'),
         Part::Star => f.write_char('*'),
         Part::Class(class) => write!(f, "{class}"),

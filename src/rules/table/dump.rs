@@ -6,6 +6,7 @@ use std::fmt;
 use super::condition::Fact;
 use super::text::{PatternDump, Strategy};
 use super::{Hook, NO_RULE, Table, TrackId};
+use crate::rules::dump::intervals;
 use crate::rules::fields::Field;
 use crate::rules::ir::RuleId;
 
@@ -100,7 +101,11 @@ impl Table {
                 if let Some(name) = names.get_mut(pattern.track.index()) {
                     // Alternatives of one pattern share its track.
                     let or = if name.is_empty() { "" } else { " or " };
-                    name.push_str(&format!("{or}{} ~ {:?}", text.field.info().name, pattern.glob));
+                    name.push_str(&format!(
+                        "{or}{} ~ \"{}\"",
+                        text.field.info().name,
+                        pattern.glob
+                    ));
                 }
             }
         }
@@ -113,7 +118,7 @@ impl Table {
             Fact::Passes(it) => format!("t{} [{}]", it.0, track(it)),
             Fact::Fails(_, it) => format!("some value fails t{} [{}]", it.0, track(it)),
             Fact::Number(test) => self.asked(test).map_or_else(String::new, |(field, within)| {
-                format!("{} in {:?}", field.info().name, within.ranges())
+                format!("{} in {}", field.info().name, intervals(within, field.info().ty))
             }),
         }
     }

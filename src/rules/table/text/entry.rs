@@ -5,6 +5,7 @@ use super::reading::Reading;
 use super::slots::Slots;
 use super::wildcard::{Program, Programs};
 use crate::rules::ir::RuleId;
+use crate::rules::ir::pattern::escaped;
 use crate::rules::table::{NO_RULE, TrackId};
 
 /// A pattern, or one alternative of it.
@@ -147,9 +148,12 @@ impl Entries {
 
     /// The pattern of an entry as a glob, for people.
     pub(super) fn glob(&self, entry: &Entry) -> String {
-        let text = || String::from_utf8_lossy(self.programs.bytes(entry.program()));
+        let text = || {
+            let text = String::from_utf8_lossy(self.programs.bytes(entry.program()));
+            escaped(&text, false)
+        };
         match entry.reason {
-            Reason::Word => text().into_owned(),
+            Reason::Word => text(),
             Reason::Everything | Reason::Beginning => format!("{}*", text()),
             Reason::End => format!("*{}", text()),
             Reason::OwnBeginning

@@ -21,6 +21,7 @@ use regex_syntax::hir::{self, Capture, Class, ClassBytes, ClassUnicode, Hir, Rep
 use super::PatternDump;
 use super::choose::Reason;
 use super::entry::Found;
+use crate::rules::ir::pattern::escaped;
 use crate::rules::ir::{Part, Pattern, RuleId};
 use crate::rules::table::TrackId;
 
@@ -141,7 +142,7 @@ impl General {
     /// The patterns, for people.
     pub(super) fn describe(&self) -> impl Iterator<Item = PatternDump> {
         self.patterns.iter().map(|it| PatternDump {
-            glob: glob(&it.pattern.parts),
+            glob: glob(&it.pattern.parts, false),
             reason: it.reason,
             rule: it.rule,
             track: it.track,
@@ -164,15 +165,15 @@ fn bytes(parts: &[Part]) -> usize {
 }
 
 /// Parts as a glob, classes and names left out.
-fn glob(parts: &[Part]) -> String {
+fn glob(parts: &[Part], grouped: bool) -> String {
     let one = |part: &Part| match part {
-        Part::Literal(text) => text.clone(),
+        Part::Literal(text) => escaped(text, grouped),
         Part::Any => "?".to_owned(),
         Part::Star => "*".to_owned(),
         Part::Class(_) => "[…]".to_owned(),
         Part::Capture(_) => "<…>".to_owned(),
         Part::Group(alternatives) => {
-            let each: Vec<_> = alternatives.iter().map(|parts| glob(parts)).collect();
+            let each: Vec<_> = alternatives.iter().map(|parts| glob(parts, true)).collect();
             format!("{{{}}}", each.join(","))
         }
     };

@@ -12,7 +12,7 @@
 //! second needs.
 
 use crate::rules::ir::Part;
-use crate::rules::ir::pattern::Class;
+use crate::rules::ir::pattern::{Class, escaped};
 
 const LITERAL: u8 = 0;
 const ANY: u8 = 1;
@@ -119,7 +119,7 @@ impl Programs {
             match (*instruction, after) {
                 (LITERAL, [len, text @ ..]) => {
                     let (text, after) = text.split_at(usize::from(*len).min(text.len()));
-                    out.push_str(&String::from_utf8_lossy(text));
+                    out.push_str(&escaped(&String::from_utf8_lossy(text), false));
                     rest = after;
                 }
                 (CLASS, [_, _, _, _, after @ ..]) => {
