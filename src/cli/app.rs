@@ -13,7 +13,7 @@ use super::table::harmless;
 use super::{count, say};
 use crate::collect::{agents, spool};
 use crate::config::Settings;
-use crate::diag::{Finding, Severity, SourceFile, render};
+use crate::diag::{Finding, SourceFile, render};
 use crate::pipeline;
 use crate::refresh::{self, Logs, LogsRead, RulesInForce};
 use crate::rules::{self, Rules};
@@ -157,11 +157,8 @@ impl App {
                 ));
             }
             RulesState::Broken => {
-                let errors: Vec<&Finding> = config
-                    .findings
-                    .iter()
-                    .filter(|finding| finding.severity() == Severity::Error)
-                    .collect();
+                let errors: Vec<&Finding> =
+                    config.findings.iter().filter(|finding| finding.stops()).collect();
                 for error in errors.iter().take(3) {
                     say(&render::human::headline(error, &config.source));
                     error.details.iter().for_each(|line| say(line));

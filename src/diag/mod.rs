@@ -14,11 +14,13 @@
 //! Codes live in one table, [`code`].
 
 pub mod code;
+pub mod level;
 pub mod render;
 pub mod source;
 pub mod suggest;
 
 pub use code::{Code, Severity};
+pub use level::{Level, Levels};
 pub use source::{Position, SourceFile, Span};
 
 /// A place with what is to be said about it.
@@ -33,17 +35,32 @@ pub struct Label {
 /// A change to the file that would mend it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Edit {
+    /// What it does, as something to do: `write 'primary_cwd'`.
+    pub title: String,
     /// What to replace.
     pub span: Span,
     /// By what.
     pub replacement: String,
+    /// Whether it may be made without asking.
+    pub safety: Safety,
+}
+
+/// Whether an edit may be made without asking.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Safety {
+    /// It does what was meant, and nothing that the finding does not say.
+    Safe,
+    /// It takes something away that a person may want to keep.
+    Unsafe,
 }
 
 /// One thing to know about the file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Finding {
-    /// What kind of mistake it is; also decides the severity.
+    /// What kind of mistake it is.
     pub code: Code,
+    /// How bad it is: as its code says, unless a level was set for it.
+    pub severity: Severity,
     /// One line that stands alone, without file and line.
     pub headline: String,
     /// Lines printed under the headline as they are.
@@ -67,6 +84,7 @@ impl Finding {
         let primary = Label { span, text: String::new() };
         Self {
             code,
+            severity: code.severity(),
             headline: headline.into(),
             details: Vec::new(),
             primary,
@@ -77,10 +95,10 @@ impl Finding {
         }
     }
 
-    /// How bad it is.
+    /// Whether it stops the rules from compiling.
     #[must_use]
-    pub const fn severity(&self) -> Severity {
-        self.code.severity()
+    pub const fn stops(&self) -> bool {
+        matches!(self.code.severity(), Severity::Error)
     }
 
     /// Says `text` beside the primary place.
@@ -125,10 +143,12 @@ impl Finding {
         self
     }
 
-    /// Offers a change to the file.
+    /// Offers another word in place of that at `span`.
     #[must_use]
     pub fn edit(mut self, span: Span, replacement: impl Into<String>) -> Self {
-        self.edit = Some(Edit { span, replacement: replacement.into() });
+        let replacement = replacement.into();
+        let title = format!("write {}", quote(&replacement));
+        self.edit = Some(Edit { title, span, replacement, safety: Safety::Safe });
         self
     }
 }
@@ -150,10 +170,10 @@ impl Sink {
         self.findings.extend(finding);
     }
 
-    /// Whether any finding so far is an error.
+    /// Whether any finding so far stops the rules.
     #[must_use]
     pub fn has_errors(&self) -> bool {
-        self.findings.iter().any(|finding| finding.severity() == Severity::Error)
+        self.findings.iter().any(Finding::stops)
     }
 
     /// All findings, in order.
@@ -161,7 +181,7 @@ impl Sink {
     pub fn into_findings(mut self) -> Vec<Finding> {
         self.findings.sort_by_key(|finding| {
             let Finding { code, primary, .. } = finding;
-            (primary.span.start, finding.severity(), *code, primary.span.end)
+            (primary.span.start, finding.severity, *code, primary.span.end)
         });
         self.findings
     }

@@ -66,6 +66,7 @@ pub mod fields;
 pub mod fill;
 pub mod ir;
 pub mod lang;
+pub mod lints;
 pub mod show;
 mod stream;
 pub mod syntax;
@@ -73,7 +74,7 @@ pub mod table;
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::diag::{Finding, Sink, SourceFile};
+use crate::diag::{Code, Finding, Level, Levels, Sink, SourceFile};
 pub use analysis::Analysis;
 pub use engine::Scratch;
 pub use fill::Outcome;
@@ -113,12 +114,23 @@ pub fn check(file: &SourceFile, env: &Env) -> Checkup {
     Checkup { findings: sink.into_findings(), rules }
 }
 
+/// What a review is asked.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Asked {
+    /// How hard to try, and what to look for beside the verdicts. Overlaps are looked for where
+    /// the levels want them, too.
+    pub options: analysis::Options,
+    /// Levels that go before those of the file.
+    pub levels: Levels,
+}
+
 /// What a review says.
 #[derive(Debug)]
 pub struct Review {
-    /// Everything found, in the order of the file: mistakes, and what was proven of the rules.
+    /// Everything found, in the order of the file: mistakes, and what was proven of the rules, as
+    /// the levels and the allowances of the file have it.
     pub findings: Vec<Finding>,
-    /// The rules and what was proven of each, if nothing found is an error.
+    /// The rules and what was proven of each, if nothing found stops them.
     pub rules: Option<(Checked<RuleSet>, Analysis)>,
 }
 
@@ -127,17 +139,27 @@ pub struct Review {
 ///
 /// Costs what [`check`] and [`analysis::analyse`] cost.
 #[must_use]
-pub fn review(file: &SourceFile, env: &Env, options: &analysis::Options) -> Review {
-    let Checkup { findings, rules } = check(file, env);
+pub fn review(file: &SourceFile, env: &Env, asked: &Asked) -> Review {
+    let mut sink = Sink::default();
+    let written = syntax::toml::parse(file, &mut sink);
+    let rules = ir::lower::check(&written, file, env, &mut sink);
+    let levels = lints::levels(&written.lints, &mut sink).overridden_by(&asked.levels);
+    let mut options = asked.options;
+    options.overlaps |= levels.of(Code::Overlap) != Level::Allow;
     let rules = rules.map(|rules| {
-        let analysis = analysis::analyse(&rules, options);
+        let analysis = analysis::analyse(&rules, &options);
         (rules, analysis)
     });
+    let mut findings = sink.into_findings();
     let advice = rules.iter().flat_map(|(rules, it)| advice::findings(rules, it, &findings));
-    let mut sink = Sink::default();
-    advice.for_each(|finding| sink.push(finding));
-    findings.into_iter().for_each(|finding| sink.push(finding));
-    Review { findings: sink.into_findings(), rules }
+    let advice: Vec<_> = advice.collect();
+    findings.extend(advice);
+    let findings = findings.into_iter().filter_map(|finding| levels.apply(finding)).collect();
+    let headers: Vec<_> = written.rules.iter().map(|rule| rule.header).collect();
+    let layout = syntax::layout::layout(file, &headers);
+    let findings = lints::allowed(file, &layout, findings, rules.is_some());
+    let findings = findings.into_iter().filter_map(|finding| levels.apply(finding)).collect();
+    Review { findings, rules }
 }
 
 impl Checked<RuleSet> {

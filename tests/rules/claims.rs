@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use tt::diag::SourceFile;
 use tt::diag::render::human;
-use tt::diag::{Severity, SourceFile};
 use tt::rules::analysis::{Options, Verdict};
-use tt::rules::{Env, Review, Scratch, Stream, review};
+use tt::rules::{Asked, Env, Review, Scratch, Stream, review};
 
 use crate::making::{self, Bytes};
 use crate::oracle::{self, Win};
@@ -17,7 +17,7 @@ pub(crate) fn config(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let file = SourceFile::new("config.toml", text);
     let checkup = check_at(Some(HOME), text);
-    let broken = checkup.findings.iter().any(|found| found.severity() == Severity::Error);
+    let broken = checkup.findings.iter().any(|found| found.stops());
     assert_eq!(broken, checkup.rules.is_none());
     for found in &checkup.findings {
         let labels = found.secondary.iter().chain([&found.primary]);
@@ -96,7 +96,8 @@ pub(crate) fn verdict(data: &[u8]) {
     let source = SourceFile::new("config.toml", file.as_str());
     let env = Env { home: Some(HOME.to_owned()) };
     let options = Options { overlaps: true, losses: true, ..Options::default() };
-    let Review { rules, .. } = review(&source, &env, &options);
+    let asked = Asked { options, ..Asked::default() };
+    let Review { rules, .. } = review(&source, &env, &asked);
     let Some((rules, analysis)) = rules else { panic!("{file}") };
     let definition = oracle::Rules::read(&file, Some(HOME));
     let enabled: Vec<bool> = rules.rules.iter().map(|rule| rule.info.enabled).collect();

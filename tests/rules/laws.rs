@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use tt::diag::{Severity, SourceFile, Span};
+use tt::diag::{SourceFile, Span};
 use tt::rules::syntax::embedded::Text;
 use tt::rules::syntax::when::{self, Expr, Kind, Value};
 use tt::rules::{Rules, Scratch, Stream};
@@ -258,7 +258,7 @@ proptest! {
         let value = raw.map_or(value, |quote| format!("{quote}{expression}{quote}"));
         let text = format!("[[rules.auto_tag]]\ntags = ['<x>']\nwhen = {value}\n");
         let checkup = check_at(Some(HOME), &text);
-        let errors = checkup.findings.iter().any(|it| it.severity() == Severity::Error);
+        let errors = checkup.findings.iter().any(|it| it.stops());
         prop_assert_eq!(errors, checkup.rules.is_none());
         let file = SourceFile::new("config.toml", text.as_str());
         for finding in &checkup.findings {
@@ -324,7 +324,7 @@ proptest! {
         }
         let text: String = chars.iter().collect();
         let checkup = check_at(Some(HOME), &text);
-        let errors = checkup.findings.iter().any(|f| f.severity() == Severity::Error);
+        let errors = checkup.findings.iter().any(|f| f.stops());
         prop_assert_eq!(errors, checkup.rules.is_none());
         let valid = toml::from_str::<toml::Table>(&text).is_ok();
         let syntax = checkup.findings.iter().any(|f| f.code == tt::diag::Code::TomlSyntax);

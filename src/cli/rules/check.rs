@@ -11,9 +11,9 @@ use crate::cli::count;
 use crate::cli::error::{Failure, Outcome};
 use crate::cli::table::harmless;
 use crate::cli::{say, write_json};
-use crate::diag::{Finding, Severity, SourceFile, render};
-use crate::rules::analysis::{Judgement, Options, Verdict};
-use crate::rules::{self, Analysis, Review, RuleInfo, RuleSet, Rules, Scratch, Stream};
+use crate::diag::{Code, Finding, Level, SourceFile, render};
+use crate::rules::analysis::{Judgement, Verdict};
+use crate::rules::{self, Analysis, Asked, Review, RuleInfo, RuleSet, Rules, Scratch, Stream};
 use crate::store::{derived, tags};
 use crate::tagging::Viewer;
 use crate::tags::{Source, Tagged};
@@ -36,14 +36,17 @@ struct Checked {
 
 impl Checked {
     fn new(file: SourceFile, app: &App, args: &CheckArgs) -> Self {
-        let options =
-            Options { overlaps: args.overlaps, losses: args.verbose, ..Options::default() };
-        let Review { findings, rules } = rules::review(&file, &app.rules_env(), &options);
+        let mut asked = Asked::default();
+        asked.options.losses = args.verbose;
+        if args.overlaps {
+            asked.levels.set(Code::Overlap, Level::Warn);
+        }
+        let Review { findings, rules } = rules::review(&file, &app.rules_env(), &asked);
         Self { file, findings, rules }
     }
 
     fn errors(&self) -> usize {
-        self.findings.iter().filter(|finding| finding.severity() == Severity::Error).count()
+        self.findings.iter().filter(|finding| finding.stops()).count()
     }
 }
 

@@ -14,7 +14,7 @@ use crate::diag::{Finding, Severity, SourceFile, Span};
 #[must_use]
 pub fn headline(finding: &Finding, file: &SourceFile) -> String {
     let line = file.line(finding.primary.span.start);
-    format!("{}: {} line {line}: {}", finding.severity(), file.name(), finding.headline)
+    format!("{}: {} line {line}: {}", finding.severity, file.name(), finding.headline)
 }
 
 /// All findings as text for a terminal, a blank line between two. Colours only if `color`.
@@ -76,7 +76,7 @@ fn in_words(finding: &Finding, file: &SourceFile) -> String {
 type Place<'a> = (&'a str, Range<usize>);
 
 fn drawing(finding: &Finding, file: &SourceFile, source: &Source<&str>, color: bool) -> String {
-    let (kind, tint) = match finding.severity() {
+    let (kind, tint) = match finding.severity {
         Severity::Error => (ReportKind::Error, Color::Red),
         Severity::Warning => (ReportKind::Warning, Color::Yellow),
     };

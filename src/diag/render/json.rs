@@ -18,7 +18,7 @@ fn one(finding: &Finding, file: &SourceFile) -> Value {
     let related: Vec<_> = finding.secondary.iter().map(|label| related(label, file)).collect();
     json!({
         "code": finding.code.id(),
-        "severity": finding.severity().as_str(),
+        "severity": finding.severity.as_str(),
         "message": finding.headline,
         "file": file.name(),
         "line": start.line,

@@ -16,6 +16,7 @@
 
 pub mod embedded;
 pub mod glob;
+pub mod layout;
 pub mod quantity;
 pub mod template;
 pub mod toml;
@@ -29,8 +30,21 @@ use embedded::Text;
 pub struct RuleFile {
     /// `[rules] homes`.
     pub homes: Vec<Text>,
+    /// `[rules.lints]`: names and levels.
+    pub lints: Vec<LintNode>,
     /// Every `[[rules.auto_tag]]`, in order.
     pub rules: Vec<RuleNode>,
+}
+
+/// A line of `[rules.lints]`, as written.
+#[derive(Clone, Debug)]
+pub struct LintNode {
+    /// The name.
+    pub name: String,
+    /// Where it stands.
+    pub name_span: Span,
+    /// The level.
+    pub level: Text,
 }
 
 /// A rule, as written.

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use toml::de::{DeArray, DeTable, DeValue};
 
 use super::embedded::Text;
-use super::{ConditionNode, MatchNode, RuleFile, RuleNode, ValueNode, WhenNode};
+use super::{ConditionNode, LintNode, MatchNode, RuleFile, RuleNode, ValueNode, WhenNode};
 use crate::diag::suggest::nearest;
 use crate::diag::{Code, Finding, Sink, SourceFile, Span, quote};
 
@@ -139,8 +139,7 @@ impl Reader<'_> {
             match name {
                 "homes" => self.homes(value),
                 "auto_tag" => self.auto_tag(value, key),
-                // Severities of findings cannot be set yet; a file that sets them stays valid.
-                "lints" => {}
+                "lints" => self.lints(value),
                 _ => self.unknown_key(
                     name,
                     span,
@@ -157,6 +156,26 @@ impl Reader<'_> {
             DeValue::Array(list) => self.rules.homes = self.texts(list, "'homes'"),
             _ if self.made_up(value) => {}
             _ => self.wrong_type(value, "'homes'", "a list of directories"),
+        }
+    }
+
+    fn lints(&mut self, value: Value<'_>) {
+        let DeValue::Table(table) = value.get_ref() else {
+            if !self.made_up(value) {
+                self.wrong_type(value, "'lints'", "a table of names and levels");
+            }
+            return;
+        };
+        for (name, name_span, value) in entries(table) {
+            match self.text(value) {
+                Some(level) => {
+                    self.rules.lints.push(LintNode { name: name.to_owned(), name_span, level });
+                }
+                None if self.made_up(value) => {}
+                None => {
+                    self.wrong_type(value, "the level of a lint", "\"allow\", \"warn\" or \"deny\"")
+                }
+            }
         }
     }
 

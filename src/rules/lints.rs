@@ -1,0 +1,213 @@
+//! What is made of findings: levels from `[rules.lints]`, and allowances in comments.
+//!
+//! ```toml
+//! [rules.lints]
+//! overlap = "warn"                  # a name or a code; allow, warn or deny
+//!
+//! # tt: allow(R0302) kept until the Acme contract is renewed
+//! [[rules.auto_tag]]
+//! ```
+//!
+//! An allowance belongs to the rule in whose block it stands
+//! ([`layout`](super::syntax::layout)), and hides the findings of its codes whose place is in this
+//! block. Its reason is required: without one it hides nothing.
+//!
+//! INVARIANT (allowances): an allowance that is in force hides at least one finding; any other is
+//! itself a finding.
+
+use super::syntax::LintNode;
+use super::syntax::layout::Layout;
+use crate::diag::suggest::nearest;
+use crate::diag::{Code, Edit, Finding, Level, Levels, Safety, Sink, SourceFile, Span, quote};
+
+/// The name that means every warning, for the command line.
+pub const WARNINGS: &str = "warnings";
+
+/// The levels that `[rules.lints]` sets. Mistakes go to `sink`.
+pub fn levels(written: &[LintNode], sink: &mut Sink) -> Levels {
+    let mut levels = Levels::default();
+    for node in written {
+        let Some(code) = lint(&node.name, node.name_span, sink) else { continue };
+        match Level::named(&node.level.text) {
+            Some(level) => levels.set(code, level),
+            None => {
+                let headline = format!("unknown level {}", quote(&node.level.text));
+                let words = Level::ALL.map(Level::as_str);
+                let finding = Finding::new(Code::UnknownLint, node.level.span, headline)
+                    .detail(format!("Valid levels: {}", words.join(", ")));
+                let meant = nearest(&node.level.text, words);
+                let place = node.level.place(0, node.level.text.len());
+                sink.push(match meant {
+                    Some(meant) => finding
+                        .detail(format!("Did you mean: {meant}?"))
+                        .label(format!("did you mean '{meant}'?"))
+                        .edit(place, meant),
+                    None => finding.label("not a level"),
+                });
+            }
+        }
+    }
+    levels
+}
+
+/// The code of a lint, or a finding that there is none.
+fn lint(name: &str, span: Span, sink: &mut Sink) -> Option<Code> {
+    match Code::named(name) {
+        Some(code) if code.is_lint() => Some(code),
+        Some(code) => {
+            let headline = format!("{} is always an error", quote(name));
+            sink.push(
+                Finding::new(Code::UnknownLint, span, headline)
+                    .label("no level can be set for this")
+                    .note(format!("{code}: {}; with it no rule can run", code.summary())),
+            );
+            None
+        }
+        None => {
+            let headline = format!("unknown lint {}", quote(name));
+            let finding = Finding::new(Code::UnknownLint, span, headline);
+            let lints = || Code::ALL.iter().filter(|code| code.is_lint());
+            let words = lints().map(|code| code.slug()).chain(lints().map(|code| code.id()));
+            sink.push(match nearest(name, words) {
+                Some(meant) => finding
+                    .detail(format!("Did you mean: {meant}?"))
+                    .label(format!("did you mean '{meant}'?"))
+                    .edit(span, meant),
+                None => finding.label("not known").help("'tt rules explain' lists them all"),
+            });
+            None
+        }
+    }
+}
+
+/// A comment that allows findings.
+struct Allowance {
+    place: Span,
+    codes: Vec<(Code, Span)>,
+}
+
+/// Findings without those that comments of the file allow, and with those about such comments.
+///
+/// Unless everything was looked for (`complete`), nothing is said of allowances that allow nothing.
+#[must_use]
+pub fn allowed(
+    file: &SourceFile,
+    layout: &Layout,
+    findings: Vec<Finding>,
+    complete: bool,
+) -> Vec<Finding> {
+    let mut sink = Sink::default();
+    let allowances: Vec<_> =
+        layout.comments.iter().filter_map(|span| allowance(file, *span, &mut sink)).collect();
+    let block = |byte: usize| layout.blocks.iter().position(|it| it.start <= byte && byte < it.end);
+    let mut used = vec![Vec::new(); allowances.len()];
+    for finding in findings {
+        let here = block(finding.primary.span.start);
+        let mut hidden = false;
+        for (allowance, used) in allowances.iter().zip(&mut used) {
+            let codes = allowance.codes.iter().map(|(code, _)| *code);
+            if here.is_some()
+                && block(allowance.place.start) == here
+                && codes.into_iter().any(|code| code == finding.code)
+            {
+                hidden = true;
+                used.push(finding.code);
+            }
+        }
+        if !hidden {
+            sink.push(finding);
+        }
+    }
+    for (allowance, used) in allowances.iter().zip(&used).filter(|_| complete) {
+        let stands = block(allowance.place.start).is_some();
+        unused(file, allowance, used, stands, &mut sink);
+    }
+    sink.into_findings()
+}
+
+fn unused(
+    file: &SourceFile,
+    allowance: &Allowance,
+    used: &[Code],
+    in_a_rule: bool,
+    sink: &mut Sink,
+) {
+    let idle: Vec<_> = allowance.codes.iter().filter(|(code, _)| !used.contains(code)).collect();
+    for (code, span) in &idle {
+        let headline = format!("allowance of {code} allows nothing");
+        let mut finding =
+            Finding::new(Code::UnusedAllowance, *span, headline).label(if in_a_rule {
+                "no such finding in this rule"
+            } else {
+                "this comment belongs to no rule"
+            });
+        if !in_a_rule {
+            finding = finding.help("write it right above a [[rules.auto_tag]], or within the rule");
+        } else if idle.len() == allowance.codes.len() {
+            finding.edit = (idle.first().is_some_and(|(_, first)| first == span))
+                .then(|| without_comment(file, allowance.place));
+        }
+        sink.push(finding);
+    }
+}
+
+/// Takes a comment away, with its line if there is nothing else in it.
+fn without_comment(file: &SourceFile, comment: Span) -> Edit {
+    let text = file.text();
+    let before = text.get(..comment.start).unwrap_or_default();
+    let line = before.rfind('\n').map_or(0, |at| at + 1);
+    let alone = before.get(line..).is_some_and(|it| it.trim().is_empty());
+    let after = text.get(comment.end..).unwrap_or_default();
+    let newline = if after.starts_with("\r\n") { 2 } else { usize::from(after.starts_with('\n')) };
+    let span = match alone {
+        true => Span::new(line, comment.end + newline),
+        false => Span::new(before.trim_end_matches([' ', '\t']).len(), comment.end),
+    };
+    let title = "remove the allowance".to_owned();
+    Edit { title, span, replacement: String::new(), safety: Safety::Safe }
+}
+
+/// Reads a comment, if it is one of ours. What is wrong with it goes to `sink`.
+fn allowance(file: &SourceFile, place: Span, sink: &mut Sink) -> Option<Allowance> {
+    let text = file.slice(place);
+    let after_mark = text.trim_start_matches('#').trim_start().strip_prefix("tt:")?;
+    let rest = after_mark.trim_start();
+    let base = place.start + text.len() - rest.len();
+    let malformed = |sink: &mut Sink, label: &str| {
+        sink.push(
+            Finding::new(Code::BadAllowance, place, "malformed allowance")
+                .label(label)
+                .help("for example: # tt: allow(R0302) kept until the contract ends"),
+        );
+    };
+    let Some(list) = rest.strip_prefix("allow").and_then(|it| it.trim_start().strip_prefix('('))
+    else {
+        malformed(sink, "not 'tt: allow(CODE) reason'");
+        return None;
+    };
+    let Some((list, reason)) = list.split_once(')') else {
+        malformed(sink, "no ')' closes the list of codes");
+        return None;
+    };
+    let mut at = base + rest.find('(').map_or(0, |paren| paren + 1);
+    let mut codes = Vec::new();
+    for name in list.split(',') {
+        let start = at + name.len() - name.trim_start().len();
+        let span = Span::new(start, start + name.trim().len());
+        at += name.len() + 1;
+        if name.trim().is_empty() {
+            malformed(sink, "a code is missing");
+            return None;
+        }
+        codes.extend(lint(name.trim(), span, sink).map(|code| (code, span)));
+    }
+    if !reason.chars().any(char::is_alphanumeric) {
+        sink.push(
+            Finding::new(Code::BadAllowance, place, "allowance without a reason")
+                .label("so it allows nothing")
+                .help("say after the ')' why this is fine here"),
+        );
+        return None;
+    }
+    Some(Allowance { place, codes })
+}
