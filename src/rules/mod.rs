@@ -64,6 +64,7 @@ pub mod dump;
 pub mod engine;
 pub mod fields;
 pub mod fill;
+pub mod format;
 pub mod ir;
 pub mod lang;
 pub mod lints;

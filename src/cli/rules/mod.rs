@@ -2,6 +2,8 @@
 
 mod check;
 mod dump;
+mod fmt;
+mod lsp;
 mod matching;
 mod shape;
 
@@ -19,6 +21,8 @@ pub(super) fn run(app: &App, command: RulesCommand, out: &mut dyn Write) -> Outc
         RulesCommand::Check(args) => check::run(app, &args, out),
         RulesCommand::Match(args) => matching::run(app, &args, out),
         RulesCommand::Dump(args) => dump::run(app, &args, out),
+        RulesCommand::Fmt(args) => fmt::run(app, &args, out),
+        RulesCommand::Lsp => lsp::run(app, out),
     }
 }
 
