@@ -224,11 +224,11 @@ impl Asking<'_> {
         let start = byte - before.chars().rev().take_while(|c| is_word(*c)).count();
         let after = text.get(byte..comment.end).unwrap_or_default();
         let end = byte + after.chars().take_while(|c| is_word(*c)).count();
-        let offer = |code: &Code| {
-            let detail = format!("{}: {}", code.slug(), code.summary());
-            Offer::new(code.id(), CompletionItemKind::ENUM_MEMBER, detail)
-        };
-        (Span::new(start, end), lints().map(offer).collect())
+        let offer =
+            |name: &str, detail: String| Offer::new(name, CompletionItemKind::ENUM_MEMBER, detail);
+        let ids = lints().map(|it| offer(it.id(), format!("{}: {}", it.slug(), it.summary())));
+        let names = lints().map(|it| offer(it.slug(), format!("{}: {}", it.id(), it.summary())));
+        (Span::new(start, end), ids.chain(names).collect())
     }
 }
 

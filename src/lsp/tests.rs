@@ -154,7 +154,7 @@ fn completes_keys_and_values() {
     assert_eq!(of("match = { primary_cwd = \"old|\" }"), ["~/work/acme/web \\\\[old]"]);
     assert_eq!(of("tags = ['zeta', \"|"), ["acme", "billable", "zeta"]);
     assert_eq!(of("enabled = |"), ["true", "false"]);
-    assert_eq!(of("# tt: allow(R0302, over|) why"), ["R0305"]);
+    assert_eq!(of("# tt: allow(R0302, over|) why"), ["overlap"]);
     assert_eq!(of("# about |"), [""; 0]);
     assert_eq!(editor.completes("[rules]\nho|"), ["homes"]);
     assert_eq!(editor.completes("[rules.lints]\nunsat|"), ["unsatisfiable"]);

@@ -22,6 +22,8 @@ mod report;
 mod rules;
 mod rules_check;
 mod rules_dump;
+mod rules_fmt;
+mod rules_lsp;
 mod rules_match;
 mod support;
 mod trouble;
