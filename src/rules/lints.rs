@@ -50,34 +50,61 @@ pub fn levels(written: &[LintNode], sink: &mut Sink) -> Levels {
     levels
 }
 
-/// The code of a lint, or a finding that there is none.
-fn lint(name: &str, span: Span, sink: &mut Sink) -> Option<Code> {
+/// The code called `name`, if its level can be set; else why not.
+///
+/// # Errors
+///
+/// A few words for the person who wrote the name.
+pub fn named(name: &str) -> Result<Code, Unknown> {
     match Code::named(name) {
-        Some(code) if code.is_lint() => Some(code),
-        Some(code) => {
-            let headline = format!("{} is always an error", quote(name));
-            sink.push(
-                Finding::new(Code::UnknownLint, span, headline)
-                    .label("no level can be set for this")
-                    .note(format!("{code}: {}; with it no rule can run", code.summary())),
-            );
-            None
-        }
+        Some(code) if code.is_lint() => Ok(code),
+        Some(code) => Err(Unknown::Error(code)),
         None => {
-            let headline = format!("unknown lint {}", quote(name));
-            let finding = Finding::new(Code::UnknownLint, span, headline);
             let lints = || Code::ALL.iter().filter(|code| code.is_lint());
             let words = lints().map(|code| code.slug()).chain(lints().map(|code| code.id()));
-            sink.push(match nearest(name, words) {
+            Err(Unknown::Name { meant: nearest(name, words) })
+        }
+    }
+}
+
+/// Why a name is not that of a lint.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Unknown {
+    /// What it names stops the rules.
+    #[error("this is always an error: with it no rule can run")]
+    Error(Code),
+    /// There is none of this name.
+    #[error("unknown lint{}", meant.map_or_else(String::new, |it| format!(", did you mean {it}?")))]
+    Name {
+        /// The one that was perhaps meant.
+        meant: Option<&'static str>,
+    },
+}
+
+/// The code of a lint, or a finding that there is none.
+fn lint(name: &str, span: Span, sink: &mut Sink) -> Option<Code> {
+    let finding = match named(name) {
+        Ok(code) => return Some(code),
+        Err(Unknown::Error(code)) => {
+            let headline = format!("{} is always an error", quote(name));
+            Finding::new(Code::UnknownLint, span, headline)
+                .label("no level can be set for this")
+                .note(format!("{code}: {}; with it no rule can run", code.summary()))
+        }
+        Err(Unknown::Name { meant }) => {
+            let headline = format!("unknown lint {}", quote(name));
+            let finding = Finding::new(Code::UnknownLint, span, headline);
+            match meant {
                 Some(meant) => finding
                     .detail(format!("Did you mean: {meant}?"))
                     .label(format!("did you mean '{meant}'?"))
                     .edit(span, meant),
                 None => finding.label("not known").help("'tt rules explain' lists them all"),
-            });
-            None
+            }
         }
-    }
+    };
+    sink.push(finding);
+    None
 }
 
 /// A comment that allows findings.
