@@ -25,18 +25,20 @@ validator="$folder/node_modules/$package/Sarif.Multitool"
 chmod +x "$validator"
 "$validator" version >/dev/null 2>&1 || skip "the validator does not run on this machine"
 
+# How many results of a log break the standard: the schema (JSON…) or its prose (SARIF1…).
+breaches() {
+    "$validator" validate "$1" --level "Error;Warning" --output "$folder/said.sarif" \
+        --log ForceOverwrite >"$folder/out" 2>&1 || { cat "$folder/out" >&2; exit 1; }
+    grep -cE '"ruleId": *"(JSON|SARIF1)[0-9]+"' "$folder/said.sarif" || true
+}
+
 log="$folder/tt.sarif"
 HOME=/home/sami "$tt" rules check --exit-zero --warn overlap --format sarif \
     tests/rules/findings/*.toml rules-examples/*.toml >"$log"
-"$validator" validate "$log" >"$folder/out" || { cat "$folder/out"; exit 1; }
-grep -E ': error (JSON|SARIF)[0-9]+' "$folder/out" && exit 1
+found="$(breaches "$log")"
+[ "$found" = 0 ] || { cat "$folder/said.sarif"; exit 1; }
 
 # The validator must be able to say no.
-sed 's/"version": "2.1.0"/"version": "2.1"/; s/"startLine": [0-9]*/"startLine": "one"/' "$log" \
-    >"$folder/broken.sarif"
-if "$validator" validate "$folder/broken.sarif" >"$folder/out" 2>&1 &&
-    ! grep -qE ': error (JSON|SARIF)[0-9]+' "$folder/out"; then
-    echo "the validator accepts anything" >&2
-    exit 1
-fi
+sed 's/"startLine"/"stratLine"/' "$log" >"$folder/broken.sarif"
+[ "$(breaches "$folder/broken.sarif")" != 0 ] || { echo "the validator accepts anything" >&2; exit 1; }
 echo "accepted: $(grep -c '"ruleIndex"' "$log") results, as SARIF 2.1.0"
