@@ -260,6 +260,11 @@ pub(super) enum RulesCommand {
         tt rules dump --stage dot | dot -Tsvg > rules.svg"
     )]
     Dump(DumpArgs),
+    /// What a code means, with an example and how to fix it; without one, all codes
+    #[command(after_help = "Examples:\n  tt rules explain\n  tt rules explain R0302\n  \
+        tt rules explain shadowed overlap\n  tt rules explain --format json\n\n\
+        The same pages are in docs/codes/. Exit status: 0, or 2 for a code that does not exist.")]
+    Explain(ExplainArgs),
 }
 
 /// `tt rules match`
@@ -308,6 +313,27 @@ pub(super) enum Stage {
     Table,
     /// The conditions as a graph, for Graphviz
     Dot,
+}
+
+/// `tt rules explain`
+#[derive(Args, Debug)]
+pub(super) struct ExplainArgs {
+    /// Codes or their names, such as R0302 or shadowed
+    #[arg(value_name = "CODE")]
+    pub(super) codes: Vec<String>,
+    /// How to write them
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(super) format: PageFormat,
+}
+
+/// How to write the pages of codes.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum PageFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For programs; pages in Markdown
+    Json,
 }
 
 /// `tt rules check`

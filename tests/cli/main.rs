@@ -21,6 +21,7 @@ mod kill;
 mod report;
 mod rules;
 mod rules_check;
+mod rules_codes;
 mod rules_dump;
 mod rules_formats;
 mod rules_match;

@@ -10,6 +10,7 @@ mod findings;
 mod laws;
 mod making;
 mod oracle;
+mod pages;
 mod replay;
 mod support;
 mod table;
