@@ -99,6 +99,9 @@ pub(super) enum Command {
     /// Check the rules, and see what they match
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// Where the config file is, and what may stand in it
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Take events: from hooks, from agents' logs, from you
     #[command(subcommand)]
     Ingest(IngestCommand),
@@ -323,17 +326,20 @@ pub(super) struct ExplainArgs {
     pub(super) codes: Vec<String>,
     /// How to write them
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub(super) format: PageFormat,
+    pub(super) format: Format,
 }
 
-/// How to write the pages of codes.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) enum PageFormat {
-    /// For people
-    #[default]
-    Text,
-    /// For programs; pages in Markdown
-    Json,
+/// `tt config`
+#[derive(Subcommand, Debug)]
+pub(super) enum ConfigCommand {
+    /// Print the path of the config file, whether or not it exists
+    #[command(after_help = "Example:\n  $EDITOR \"$(tt config path)\"")]
+    Path,
+    /// Print the JSON schema of the config file, for editors
+    #[command(after_help = "Example:\n  \
+        tt config schema > ~/.config/tt/config.schema.json\n\n\
+        Then put this first into config.toml:\n  #:schema ./config.schema.json")]
+    Schema,
 }
 
 /// `tt rules check`

@@ -12,7 +12,9 @@
 )]
 
 mod agent_logs;
+mod check_schema;
 mod concurrency;
+mod config_schema;
 mod correct;
 mod house;
 mod import_events;

@@ -4,7 +4,7 @@
 //! Title, the line below it, the drawing and the index are generated. After a change:
 //!
 //! ```sh
-//! TT_UPDATE_PAGES=1 cargo test --test rules pages
+//! TT_UPDATE_DOCS=1 cargo test --test rules pages
 //! ```
 
 use std::fmt::Write as _;
@@ -103,13 +103,13 @@ fn index() -> String {
 /// Holds a generated file to what it should be, or makes it so.
 #[track_caller]
 fn hold(name: &str, is: &str, should: &str) {
-    if std::env::var_os("TT_UPDATE_PAGES").is_some() {
+    if std::env::var_os("TT_UPDATE_DOCS").is_some() {
         fs::write(folder().join(name), should).unwrap();
         return;
     }
     assert!(
         is == should,
-        "docs/codes/{name} is not what it should be; 'TT_UPDATE_PAGES=1 cargo test --test rules \
+        "docs/codes/{name} is not what it should be; 'TT_UPDATE_DOCS=1 cargo test --test rules \
          pages' makes it so:\n{should}"
     );
 }

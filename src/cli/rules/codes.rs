@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr;
 
 use crate::cli::app::App;
-use crate::cli::args::{ExplainArgs, PageFormat};
+use crate::cli::args::{ExplainArgs, Format};
 use crate::cli::error::{Failure, Outcome};
 use crate::cli::table::Table;
 use crate::cli::write_json;
@@ -19,10 +19,10 @@ use crate::diag::{Code, Levels, quote};
 pub(super) fn run(app: &App, args: &ExplainArgs, out: &mut dyn Write) -> Outcome {
     let asked = args.codes.iter().map(|text| called(text)).collect::<Result<Vec<_>, _>>()?;
     match (args.format, &*asked) {
-        (PageFormat::Json, []) => in_json(Code::ALL, out),
-        (PageFormat::Json, asked) => in_json(asked, out),
-        (PageFormat::Text, []) => list(app, out),
-        (PageFormat::Text, asked) => {
+        (Format::Json, []) => in_json(Code::ALL, out),
+        (Format::Json, asked) => in_json(asked, out),
+        (Format::Text, []) => list(app, out),
+        (Format::Text, asked) => {
             let bold = app.env.colour(app.env.out_is_terminal);
             let pages = asked.iter().map(|code| page(code.page(), app.env.width(), bold));
             Ok(write!(out, "{}", pages.collect::<Vec<_>>().join("\n"))?)
