@@ -99,6 +99,9 @@ pub(super) enum Command {
     /// Check the rules, and see what they match
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// Where the config file is, and what may stand in it
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Take events: from hooks, from agents' logs, from you
     #[command(subcommand)]
     Ingest(IngestCommand),
@@ -236,9 +239,14 @@ pub(super) struct RecomputeArgs {
 #[derive(Subcommand, Debug)]
 pub(super) enum RulesCommand {
     /// Check the rule file; or see what it does to streams
-    #[command(after_help = "Examples:\n  tt rules check\n  tt rules check rules.toml\n  \
+    #[command(after_help = "Examples:\n  tt rules check\n  tt rules check rules.toml --watch\n  \
+        tt rules check --deny warnings --allow overlap rules/*.toml\n  \
+        tt rules check --format github --output sarif=tt.sarif rules.toml\n  \
+        tt rules check - --stdin-filename rules.toml < rules.toml\n  \
         tt rules check --stream a1b2c3d\n  tt rules check --dry-run\n\n\
-        Exit status: 0 without errors, 1 with errors.")]
+        A CODE is a code or its name, such as R0302 or shadowed; 'warnings' is all that would be \
+        one.\n\n\
+        Exit status: 0 without errors, 1 with errors, 2 where a file cannot be read.")]
     Check(CheckArgs),
     /// Run the rules over streams from a file, without a database
     #[command(after_help = "Examples:\n  \
@@ -255,6 +263,11 @@ pub(super) enum RulesCommand {
         tt rules dump --stage dot | dot -Tsvg > rules.svg"
     )]
     Dump(DumpArgs),
+    /// What a code means, with an example and how to fix it; without one, all codes
+    #[command(after_help = "Examples:\n  tt rules explain\n  tt rules explain R0302\n  \
+        tt rules explain shadowed overlap\n  tt rules explain --format json\n\n\
+        The same pages are in docs/codes/. Exit status: 0, or 2 for a code that does not exist.")]
+    Explain(ExplainArgs),
     /// Bring the when expressions of rule files into their usual form
     #[command(after_help = "Examples:\n  tt rules fmt\n  tt rules fmt --check rules.toml\n\n\
         Only white space changes, and only within the strings of 'when'; comments stay. Strings \
@@ -272,7 +285,7 @@ pub(super) enum RulesCommand {
 /// `tt rules fmt`
 #[derive(Args, Debug)]
 pub(super) struct FmtArgs {
-    /// Rule files, instead of the config
+    /// Rule files, instead of the config; '-' is stdin, formatted to stdout
     #[arg(value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
     /// Change nothing, and name the files that would change
@@ -328,12 +341,39 @@ pub(super) enum Stage {
     Dot,
 }
 
+/// `tt rules explain`
+#[derive(Args, Debug)]
+pub(super) struct ExplainArgs {
+    /// Codes or their names, such as R0302 or shadowed
+    #[arg(value_name = "CODE")]
+    pub(super) codes: Vec<String>,
+    /// How to write them
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(super) format: Format,
+}
+
+/// `tt config`
+#[derive(Subcommand, Debug)]
+pub(super) enum ConfigCommand {
+    /// Print the path of the config file, whether or not it exists
+    #[command(after_help = "Example:\n  $EDITOR \"$(tt config path)\"")]
+    Path,
+    /// Print the JSON schema of the config file, for editors
+    #[command(after_help = "Example:\n  \
+        tt config schema > ~/.config/tt/config.schema.json\n\n\
+        Then put this first into config.toml:\n  #:schema ./config.schema.json")]
+    Schema,
+}
+
 /// `tt rules check`
 #[derive(Args, Debug, Default)]
 pub(super) struct CheckArgs {
-    /// Rule files to check instead of the config
+    /// Rule files to check instead of the config; '-' is stdin
     #[arg(value_name = "FILE", conflicts_with_all = ["stream", "dry_run"])]
     pub(super) files: Vec<PathBuf>,
+    /// What to call the file on stdin
+    #[arg(long, value_name = "NAME", requires = "files")]
+    pub(super) stdin_filename: Option<String>,
     /// Which rule matches this stream, and what it would give
     #[arg(long, value_name = "ID", conflicts_with = "dry_run")]
     pub(super) stream: Option<String>,
@@ -343,15 +383,78 @@ pub(super) struct CheckArgs {
     /// Show what was proven of every rule, with the smallest stream it wins and loses
     #[arg(long, short)]
     pub(super) verbose: bool,
-    /// Also name rules that share streams, neither containing the other
+    /// Also name rules that share streams, neither containing the other: --warn overlap
     #[arg(long)]
     pub(super) overlaps: bool,
+    /// Levels, going before those of [rules.lints]
+    #[command(flatten)]
+    pub(super) levels: LevelArgs,
     /// How to write what was found
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub(super) format: Format,
+    pub(super) format: CheckFormat,
+    /// Write it to a file as well, in a format of its own; may be given several times
+    #[arg(
+        long,
+        value_name = "FORMAT=FILE",
+        value_parser = format_and_file,
+        conflicts_with_all = ["stream", "dry_run"]
+    )]
+    pub(super) output: Vec<(CheckFormat, PathBuf)>,
+    /// Let what was found not fail the check
+    #[arg(long, conflicts_with_all = ["stream", "dry_run"])]
+    pub(super) exit_zero: bool,
+    /// Check again whenever a file changes, until stopped
+    #[arg(long, conflicts_with_all = ["stream", "dry_run"])]
+    pub(super) watch: bool,
 }
 
-/// How to write findings.
+/// Levels of findings.
+#[derive(Args, Debug, Default)]
+pub(super) struct LevelArgs {
+    /// Fail the check over these findings
+    #[arg(long, value_name = "CODE|warnings")]
+    pub(super) deny: Vec<String>,
+    /// Say these findings, and let the check pass
+    #[arg(long, value_name = "CODE")]
+    pub(super) warn: Vec<String>,
+    /// Say nothing of these findings
+    #[arg(long, value_name = "CODE|warnings")]
+    pub(super) allow: Vec<String>,
+}
+
+/// How to write the findings of a check.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum CheckFormat {
+    /// For people
+    #[default]
+    Text,
+    /// A line per finding
+    Short,
+    /// For programs, with verdicts and witnesses
+    Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// Annotations of GitHub Actions
+    Github,
+    /// A code quality report of GitLab
+    Gitlab,
+    /// A test report
+    Junit,
+}
+
+fn format_and_file(text: &str) -> Result<(CheckFormat, PathBuf), String> {
+    let names = CheckFormat::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+    let names: Vec<_> = names.map(|value| value.get_name().to_owned()).collect();
+    let (format, file) = text
+        .split_once('=')
+        .filter(|(_, file)| !file.is_empty())
+        .ok_or_else(|| "write FORMAT=FILE, such as sarif=tt.sarif".to_owned())?;
+    let format = CheckFormat::from_str(format, false)
+        .map_err(|_| format!("'{format}' is none of {}", names.join(", ")))?;
+    Ok((format, PathBuf::from(file)))
+}
+
+/// For people or for programs.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) enum Format {
     /// For people

@@ -93,6 +93,7 @@ impl Of<'_> {
     }
 
     /// A change of this version of the document, and of no other.
+    #[allow(clippy::mutable_key_type, reason = "the protocol's type, compared by its text alone")]
     fn change(&self, edits: &[&Edit]) -> WorkspaceEdit {
         let one =
             |edit: &&Edit| TextEdit::new(self.text.range(edit.span), edit.replacement.clone());

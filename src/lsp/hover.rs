@@ -73,7 +73,8 @@ fn field(field: Field) -> String {
 }
 
 fn code(code: Code) -> String {
-    format!("{code} ({}): {}", code.slug(), code.summary())
+    let (slug, summary) = (code.slug(), code.summary());
+    format!("{code} ({slug}): {summary}\nmore: tt rules explain {code}")
 }
 
 /// What is known of a rule.

@@ -190,7 +190,7 @@ fn hovers_tell_of_words_and_rules() {
     assert_eq!(editor.hovers(&format!("{RULE}match = {{ ag|ent = 'x' }}")), agent);
     assert_eq!(editor.hovers(&format!("{RULE}when = '''not\nagen|t ~ 'x''''")), agent);
     assert_eq!(editor.hovers(&format!("{RULE}# tt: allow(R03|02) why")), {
-        "R0302 (shadowed): a rule that one earlier rule covers"
+        "R0302 (shadowed): a rule that one earlier rule covers\nmore: tt rules explain R0302"
     });
     assert_eq!(
         editor.hovers(&TWO.replacen("All", "A|ll", 1)),

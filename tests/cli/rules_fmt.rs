@@ -21,6 +21,14 @@ fn formats_files_and_the_config() {
 }
 
 #[test]
+fn stdin_goes_to_stdout() {
+    let tt = quiet();
+    assert_eq!(tt.feed("rules fmt -", WIDE).ok().out, USUAL);
+    assert_eq!(tt.feed("rules fmt -", USUAL).ok().out, USUAL);
+    tt.feed("rules fmt --check -", WIDE).exits(1);
+}
+
+#[test]
 fn links_stay_links() {
     let tt = quiet();
     let real = tt.put("home/dotfiles.toml", WIDE);

@@ -7,7 +7,7 @@ use crate::support::{code_of, read, sources};
 /// THE table of edges. A module may use those named beside it, and nothing else of ours.
 ///
 /// Above the line know no files, no clock, no environment and no SQL; see `PURE`.
-const EDGES: [(&str, &[&str]); 20] = [
+const EDGES: [(&str, &[&str]); 21] = [
     ("time", &[]),
     ("lines", &[]),
     ("tags", &[]),
@@ -17,6 +17,7 @@ const EDGES: [(&str, &[&str]); 20] = [
     ("period", &["time"]),
     ("rules", &["diag"]),
     ("lsp", &["diag", "rules"]),
+    ("schema", &["config", "diag", "rules"]),
     ("alloc", &["time"]),
     ("infer", &["collect::git", "event", "store::texts", "time"]),
     ("report", &["period", "time"]),
@@ -34,16 +35,16 @@ const EDGES: [(&str, &[&str]); 20] = [
     (
         "cli",
         &[
-            "collect", "config", "diag", "event", "import", "lsp", "period", "pipeline",
-            "refresh", "report", "rules", "store", "tagging", "tags", "time",
+            "collect", "config", "diag", "event", "import", "lsp", "period", "pipeline", "refresh",
+            "report", "rules", "schema", "store", "tagging", "tags", "time",
         ],
     ),
 ];
 
 /// Modules that are mathematics: same arguments, same answer.
-const PURE: [&str; 12] = [
+const PURE: [&str; 13] = [
     "alloc", "config", "diag", "event", "infer", "lines", "lsp", "period", "report", "rules",
-    "tags", "time",
+    "schema", "tags", "time",
 ];
 
 /// How code asks the world, and who may.

@@ -11,6 +11,7 @@ mod format;
 mod laws;
 mod making;
 mod oracle;
+mod pages;
 mod replay;
 mod support;
 mod table;

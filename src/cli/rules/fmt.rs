@@ -16,31 +16,25 @@ pub(super) fn run(app: &App, args: &FmtArgs, out: &mut dyn Write) -> Outcome {
     let files: &[PathBuf] = if args.files.is_empty() { &config } else { &args.files };
     let mut differs = false;
     for path in files {
-        let file = read(path).map_err(broken)?;
+        let file = read(path)?;
         let name = harmless(file.name());
         let formatted = format::formatted(&file).map_err(|place| {
             let line = file.line(place.start);
-            Failure::Usage(format!("{name} line {line}: not TOML; see 'tt rules check {name}'"))
+            Failure::Broken(format!("{name} line {line}: not TOML; see 'tt rules check {name}'"))
         })?;
-        if formatted == file.text() {
-            continue;
-        }
-        differs = true;
+        let same = formatted == file.text();
+        differs |= !same;
         if args.check {
-            writeln!(out, "{name} would change")?;
-        } else {
+            if !same {
+                writeln!(out, "{name} would change")?;
+            }
+        } else if path.as_os_str() == "-" {
+            write!(out, "{formatted}")?;
+        } else if !same {
             replace(path, &formatted)
-                .map_err(|error| Failure::Usage(format!("cannot write {name}: {error}")))?;
+                .map_err(|error| Failure::Broken(format!("cannot write {name}: {error}")))?;
             writeln!(out, "{name} changed")?;
         }
     }
     if args.check && differs { Err(Failure::Found) } else { Ok(()) }
-}
-
-/// What cannot be read is exit status 2 here, where 1 means a difference.
-fn broken(failure: Failure) -> Failure {
-    match failure {
-        Failure::Failed(why) => Failure::Usage(why),
-        other => other,
-    }
 }

@@ -1,13 +1,16 @@
 //! `tt rules`: one file per subcommand, and what they share.
 
 mod check;
+mod codes;
 mod dump;
 mod fmt;
+mod form;
 mod lsp;
 mod matching;
 mod shape;
+mod watch;
 
-use std::io::Write;
+use std::io::{self, Read as _, Write};
 use std::path::Path;
 
 use super::app::App;
@@ -23,16 +26,28 @@ pub(super) fn run(app: &App, command: RulesCommand, out: &mut dyn Write) -> Outc
         RulesCommand::Dump(args) => dump::run(app, &args, out),
         RulesCommand::Fmt(args) => fmt::run(app, &args, out),
         RulesCommand::Lsp => lsp::run(app, out),
+        RulesCommand::Explain(args) => codes::run(app, &args, out),
     }
 }
 
-/// A file the user named.
+/// A file the user named; `-` is stdin.
 fn read(path: &Path) -> Result<SourceFile, Failure> {
-    let bytes = std::fs::read(path)
-        .map_err(|error| Failure::Failed(format!("cannot read {}: {error}", path.display())))?;
+    read_as(path, &path.display().to_string())
+}
+
+/// The same, shown as `name`.
+fn read_as(path: &Path, name: &str) -> Result<SourceFile, Failure> {
+    let bytes = match path.as_os_str() == "-" {
+        true => {
+            let mut bytes = Vec::new();
+            io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+        }
+        false => std::fs::read(path),
+    };
+    let bytes = bytes.map_err(|error| Failure::Broken(format!("cannot read {name}: {error}")))?;
     let text = String::from_utf8(bytes)
-        .map_err(|error| Failure::Failed(format!("{} is not UTF-8: {error}", path.display())))?;
-    Ok(SourceFile::new(path.display().to_string(), text))
+        .map_err(|error| Failure::Broken(format!("{name} is not UTF-8: {error}")))?;
+    Ok(SourceFile::new(name, text))
 }
 
 /// The named rule file, or the config.
