@@ -12,7 +12,7 @@
 //! ```
 //!
 //! What needs no analysis is answered at once: completion, field names, formatting and the outline
-//! come from the text alone ([`context`] reads it while it is broken). Reviewing a file takes
+//! come from the text alone (`context` reads it while it is broken). Reviewing a file takes
 //! longer than a keystroke may, if its patterns are hostile; so it is a [`Job`], done elsewhere,
 //! one at a time and always for the newest text. Questions that need its answer wait for it.
 //!
