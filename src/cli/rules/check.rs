@@ -223,7 +223,7 @@ fn compiled(config: &Config) -> Option<&Rules> {
 }
 
 /// A rule as it is called in sentences: its name in quotes, else `rule 3`.
-fn called(rule: &RuleInfo) -> String {
+pub(super) fn called(rule: &RuleInfo) -> String {
     match &rule.name {
         Some(name) => format!("\"{}\"", harmless(name)),
         None => rule.title(),

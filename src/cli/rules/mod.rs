@@ -4,6 +4,7 @@ mod check;
 mod dump;
 mod matching;
 mod shape;
+mod testing;
 
 use std::io::Write;
 use std::path::Path;
@@ -19,6 +20,7 @@ pub(super) fn run(app: &App, command: RulesCommand, out: &mut dyn Write) -> Outc
         RulesCommand::Check(args) => check::run(app, &args, out),
         RulesCommand::Match(args) => matching::run(app, &args, out),
         RulesCommand::Dump(args) => dump::run(app, &args, out),
+        RulesCommand::Test(args) => testing::run(app, &args, out),
     }
 }
 
