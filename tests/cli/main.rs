@@ -23,5 +23,6 @@ mod rules;
 mod rules_check;
 mod rules_dump;
 mod rules_match;
+mod rules_test;
 mod support;
 mod trouble;

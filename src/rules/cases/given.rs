@@ -90,7 +90,8 @@ impl Reader<'_> {
             };
             let before = key.field().and_then(|it| seen.iter().find(|(field, _)| *field == it));
             if let Some((_, before)) = before {
-                let headline = format!("{} says again what was said", quote(&node.key));
+                let field = key.field().map_or(AT, |field| field.info().name);
+                let headline = format!("{} is given twice", quote(field));
                 self.sink.push(
                     Finding::new(Code::BadTest, node.key_span, headline)
                         .label("again here")

@@ -214,15 +214,19 @@ fn call(rules: &[Rule], rule: &Rule) -> String {
 fn unknown_rule(rules: &[Rule], name: &Text) -> Finding {
     let headline = format!("no rule is called {}", quote(&name.text));
     let finding = Finding::new(Code::TestedRule, name.span, headline);
+    let number = name.text.strip_prefix("rule ").is_some_and(|it| it.parse::<u64>().is_ok());
+    if number || rules.is_empty() {
+        let label = match rules.len() {
+            0 => "this file has no rules".to_owned(),
+            1 => "this file has 1 rule".to_owned(),
+            n => format!("this file has {n} rules"),
+        };
+        return finding.label(label);
+    }
     let titles: Vec<_> = rules.iter().map(|rule| rule.info.title()).collect();
     let Some(meant) = nearest(&name.text, titles.iter().map(String::as_str)) else {
-        return finding.label("no such rule").help(match titles.first() {
-            Some(first) => format!(
-                "call a rule by its name, or by its number in the file: \"{}\"",
-                first.escape_debug()
-            ),
-            None => "this file has no rules".to_owned(),
-        });
+        let help = "call a rule by its name, or by its number in the file: \"rule 1\"";
+        return finding.label("no such rule").help(help);
     };
     let finding = finding
         .detail(format!("Did you mean: {}?", quote(meant).trim_matches('\'')))

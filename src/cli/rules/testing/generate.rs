@@ -20,6 +20,7 @@ pub(super) fn run(
     out: &mut dyn Write,
 ) -> Outcome {
     let several = files.len() > 1;
+    let mut printed = false;
     for (path, file) in files {
         let tests = generated(app, &file)?;
         let added = count(tests.len() as u64, "test");
@@ -29,10 +30,14 @@ pub(super) fn run(
             append(app, &path, &file, &tests)?;
             writeln!(out, "{}: {added} added", file.name())?;
         } else {
+            if printed {
+                writeln!(out)?;
+            }
             if several {
                 writeln!(out, "# {}", file.name())?;
             }
-            writeln!(out, "{}", tests.join("\n"))?;
+            write!(out, "{}", tests.join("\n"))?;
+            printed = true;
         }
     }
     Ok(())

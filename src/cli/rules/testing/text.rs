@@ -239,8 +239,8 @@ pub(super) fn open(gap: &Gap, sound: &Sound, file: &SourceFile) -> String {
     match &gap.kind {
         GapKind::Rule => format!("no test reaches {rule}"),
         GapKind::Condition { place, negated, .. } => {
-            let not = if *negated { "not " } else { "" };
-            format!("no test that {rule} wins has {not}{}", as_written(file, *place))
+            let holds = if *negated { "does not hold" } else { "holds" };
+            format!("{rule} wins no test where {} {holds}", as_written(file, *place))
         }
         GapKind::Order { next, outcome } => {
             let stream = harmless(&show::stream(&gap.stream, &sound.rules.homes));

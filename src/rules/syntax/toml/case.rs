@@ -45,6 +45,7 @@ impl Reader<'_> {
         let mut case = empty(header);
         let before = self.sink.len();
         let torn = self.is_broken(Span::new(header.start, end));
+        let mut meant = Vec::new();
         for (key, span, value) in entries(table) {
             match (key, value.get_ref()) {
                 _ if self.made_up(value) || !CASE_KEYS.contains(&key) && self.is_broken(span) => {}
@@ -55,10 +56,10 @@ impl Reader<'_> {
                     self.misfit(value, "'stream'", "a table of fields and values");
                 }
                 ("expect", _) => case.expect = self.expect(value),
-                _ => self.sink.push(unknown_key(Code::BadTest, key, span, "test", &CASE_KEYS)),
+                _ => meant.extend(self.unknown_in_case(key, span, "test", &CASE_KEYS)),
             }
         }
-        let has = |key: &str| table.contains_key(key);
+        let has = |key: &str| table.contains_key(key) || meant.iter().any(|it| it == key);
         if !has("stream") && !torn {
             self.missing_in_case(
                 header,
@@ -135,6 +136,7 @@ impl Reader<'_> {
 
     fn expected_rule(&mut self, table: &DeTable<'_>, place: Span) -> ExpectNode {
         let (mut rule, mut tags, mut project) = (None, Vec::new(), None);
+        let mut meant = Vec::new();
         for (key, span, value) in entries(table) {
             match (key, value.get_ref()) {
                 _ if self.made_up(value) => {}
@@ -150,14 +152,15 @@ impl Reader<'_> {
                     tags = list.iter().filter_map(|it| self.text(it)).collect();
                 }
                 ("tags", _) => self.misfit(value, "'tags'", "a list of texts"),
-                _ => self.sink.push(unknown_key(Code::BadTest, key, span, "expect", &EXPECT_KEYS)),
+                _ => meant.extend(self.unknown_in_case(key, span, "expect", &EXPECT_KEYS)),
             }
         }
         let torn = self.is_broken(place);
-        if !table.contains_key("rule") && !torn {
+        let has = |key: &str| table.contains_key(key) || meant.iter().any(|it| it == key);
+        if !has("rule") && !torn {
             self.missing_in_case(place, "'expect' names no rule", "which rule is to win?", "name the rule, so that the test cannot pass for the wrong reason: rule = \"Acme projects\"; one without a name is called \"rule 3\"");
         }
-        if !table.contains_key("tags") && !torn {
+        if !has("tags") && !torn {
             self.missing_in_case(
                 place,
                 "'expect' names no tags",
@@ -166,6 +169,20 @@ impl Reader<'_> {
             );
         }
         ExpectNode::Rule { rule, tags, project }
+    }
+
+    /// Reports a key that does not exist; the one that is meant, if that is plain.
+    fn unknown_in_case(
+        &mut self,
+        key: &str,
+        span: Span,
+        place: &str,
+        known: &[&str],
+    ) -> Option<String> {
+        let finding = unknown_key(Code::BadTest, key, span, place, known);
+        let meant = finding.edit.as_ref().map(|edit| edit.replacement.clone());
+        self.sink.push(finding);
+        meant
     }
 
     fn missing_in_case(&mut self, place: Span, headline: &str, label: &str, help: &str) {
