@@ -268,6 +268,55 @@ pub(super) enum RulesCommand {
         tt rules explain shadowed overlap\n  tt rules explain --format json\n\n\
         The same pages are in docs/codes/. Exit status: 0, or 2 for a code that does not exist.")]
     Explain(ExplainArgs),
+    /// Run the tests in the rule file
+    #[command(after_help = "Examples:\n  tt rules test\n  \
+        tt rules test rules.toml --coverage --fail-under 90\n  \
+        tt rules test --format junit > rules.xml\n  \
+        tt rules test --generate --write\n\n\
+        A test is a stream, and what the rules are to make of it:\n\n  \
+        [[rules.test]]\n  \
+        stream = { primary_cwd = \"~/work/acme/web\", agent = [\"codex\"], duration = \"1h\" }\n  \
+        expect = { rule = \"Acme projects\", tags = [\"acme\", \"billable\"] }\n\n\
+        or expect = \"none\".\n\n\
+        Exit status: 0 where all tests pass, or there are none; 1 where one fails or is malformed, \
+        the rules have errors, or less is covered than --fail-under says; 2 where a file cannot be \
+        read.")]
+    Test(TestArgs),
+}
+
+/// `tt rules test`
+#[derive(Args, Debug)]
+pub(super) struct TestArgs {
+    /// Rule files to test instead of the config
+    #[arg(value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    /// How to write what the tests say
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(super) format: TestFormat,
+    /// Also say what no test would notice: rules, conditions, the order of neighbours
+    #[arg(long)]
+    pub(super) coverage: bool,
+    /// Fail if less than so many percent of all that is covered
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub(super) fail_under: Option<u8>,
+    /// Print a passing test for every rule that can win and that no test reaches
+    #[arg(long, conflicts_with_all = ["format", "coverage", "fail_under"])]
+    pub(super) generate: bool,
+    /// With --generate, add them at the end of the file
+    #[arg(long, requires = "generate")]
+    pub(super) write: bool,
+}
+
+/// How to write what tests say.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum TestFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+    /// For CI, as JUnit XML
+    Junit,
 }
 
 /// `tt rules match`

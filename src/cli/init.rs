@@ -74,7 +74,7 @@ fn beside(path: &Path, link: &Path) -> PathBuf {
 }
 
 /// Replaces a file's text as a whole or not at all. A link, as dotfile managers make them, stays.
-fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+pub(super) fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     let target = std::fs::canonicalize(path)
         .or_else(|_| std::fs::read_link(path).map(|link| beside(path, &link)))
         .unwrap_or_else(|_| path.to_owned());

@@ -27,6 +27,7 @@
 //! | engine | one search | [`engine`] |
 //! | fill | captures in tags | [`fill`] |
 //! | analysis | which rules can win, beside the table | [`analysis`] |
+//! | cases | the tests in the file, and what they cover | [`cases`] |
 //!
 //! This module is the façade, and the only one that names them all:
 //!
@@ -60,6 +61,7 @@
 
 pub mod advice;
 pub mod analysis;
+pub mod cases;
 pub mod dump;
 pub mod engine;
 pub mod fields;
@@ -76,6 +78,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::diag::{Code, Finding, Level, Levels, Sink, SourceFile};
 pub use analysis::Analysis;
+pub use cases::Cases;
 pub use engine::Scratch;
 pub use fill::Outcome;
 pub use ir::{Checked, RuleId, RuleInfo, RuleSet};
@@ -100,6 +103,8 @@ pub struct Checkup {
     pub findings: Vec<Finding>,
     /// The rules, if nothing found is an error.
     pub rules: Option<Checked<RuleSet>>,
+    /// The tests of the rules, if there are rules.
+    pub cases: Cases,
 }
 
 /// Reads and checks the rules of a file. Tables other than `[rules]` are not looked at.
@@ -111,7 +116,8 @@ pub fn check(file: &SourceFile, env: &Env) -> Checkup {
     let mut sink = Sink::default();
     let written = syntax::toml::parse(file, &mut sink);
     let rules = ir::lower::check(&written, file, env, &mut sink);
-    Checkup { findings: sink.into_findings(), rules }
+    let cases = cases::check(&written.cases, rules.as_ref(), file, &mut sink);
+    Checkup { findings: sink.into_findings(), rules, cases }
 }
 
 /// What a review is asked.
@@ -143,6 +149,7 @@ pub fn review(file: &SourceFile, env: &Env, asked: &Asked) -> Review {
     let mut sink = Sink::default();
     let written = syntax::toml::parse(file, &mut sink);
     let rules = ir::lower::check(&written, file, env, &mut sink);
+    cases::check(&written.cases, rules.as_ref(), file, &mut sink);
     let levels = lints::levels(&written.lints, &mut sink).overridden_by(&asked.levels);
     let mut options = asked.options;
     options.overlaps |= levels.of(Code::Overlap) != Level::Allow;

@@ -36,7 +36,7 @@ fn at_home(text: &str, homes: &[String]) -> String {
 }
 
 /// `1h30m`, `90s`, `250ms`, as rules write it.
-fn duration(ms: i64) -> String {
+pub(super) fn duration(ms: i64) -> String {
     let mut out = String::new();
     let mut rest = ms;
     for (unit, length) in [("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)] {

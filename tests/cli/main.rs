@@ -27,5 +27,6 @@ mod rules_codes;
 mod rules_dump;
 mod rules_formats;
 mod rules_match;
+mod rules_test;
 mod support;
 mod trouble;

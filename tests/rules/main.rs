@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop anywhere")]
 
+mod cases;
 mod claims;
 mod corpus;
 mod cost;

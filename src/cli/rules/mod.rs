@@ -6,6 +6,7 @@ mod dump;
 mod form;
 mod matching;
 mod shape;
+mod testing;
 mod watch;
 
 use std::io::{self, Read as _, Write};
@@ -23,6 +24,7 @@ pub(super) fn run(app: &App, command: RulesCommand, out: &mut dyn Write) -> Outc
         RulesCommand::Match(args) => matching::run(app, &args, out),
         RulesCommand::Dump(args) => dump::run(app, &args, out),
         RulesCommand::Explain(args) => codes::run(app, &args, out),
+        RulesCommand::Test(args) => testing::run(app, &args, out),
     }
 }
 

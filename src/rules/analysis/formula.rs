@@ -127,6 +127,13 @@ impl<'r> Claims<'r> {
         id
     }
 
+    /// Whether any of these atoms of the rules holds, or none does.
+    pub(super) fn any_of(&self, atoms: &[&Atom], wanted: bool) -> Formula {
+        let known = atoms.iter().filter_map(|atom| self.ids.get(*atom));
+        let any = Formula::Any(known.map(|id| Formula::Claim(*id)).collect());
+        if wanted { any } else { Formula::Not(Box::new(any)) }
+    }
+
     pub(super) fn get(&self, id: ClaimId) -> &Claim {
         &self.all[id.0 as usize].0
     }

@@ -68,6 +68,7 @@ mod cell;
 mod cover;
 mod finder;
 mod formula;
+mod inquiry;
 #[cfg(test)]
 mod laws;
 mod outcome;
@@ -80,6 +81,7 @@ use super::lang::{Automata, Meter, Smallest};
 use super::stream::Stream;
 use finder::Finder;
 use formula::{Claims, Formula, Literal};
+pub use inquiry::{Found, Inquiry};
 use outcome::OutcomeId;
 use search::Asker;
 

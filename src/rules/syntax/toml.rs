@@ -2,7 +2,9 @@
 //!
 //! The `toml` crate parses with recovery and hands out values with spans; tables come sorted by
 //! key, so they are put back into the order of the file. Tables other than `rules` belong to other
-//! stages and are not looked at.
+//! stages and are not looked at. Tests of the rules are read in `case`.
+
+mod case;
 
 use std::collections::BTreeSet;
 
@@ -13,7 +15,7 @@ use super::{ConditionNode, LintNode, MatchNode, RuleFile, RuleNode, ValueNode, W
 use crate::diag::suggest::nearest;
 use crate::diag::{Code, Finding, Sink, SourceFile, Span, quote};
 
-const SECTION_KEYS: [&str; 3] = ["homes", "lints", "auto_tag"];
+const SECTION_KEYS: [&str; 4] = ["homes", "lints", "auto_tag", "test"];
 const CONDITIONS_IN_MATCH: &str = "conditions belong into match = { FIELD = VALUE, … }";
 const RULE_KEYS: [&str; 6] = ["name", "match", "when", "tags", "project", "enabled"];
 
@@ -140,6 +142,7 @@ impl Reader<'_> {
                 "homes" => self.homes(value),
                 "auto_tag" => self.auto_tag(value, key),
                 "lints" => self.lints(value),
+                "test" => self.cases(value, key),
                 _ => self.unknown_key(
                     name,
                     span,
@@ -192,16 +195,21 @@ impl Reader<'_> {
             }
             return;
         };
-        let starts: Vec<_> = list.iter().map(|value| value.span().start).collect();
-        for (index, value) in list.iter().enumerate() {
-            let end = starts.get(index + 1).copied().unwrap_or(self.file.text().len());
-            // The next header's own line belongs to the next rule.
-            let end = end.saturating_sub(1).max(value.span().start);
+        for (value, end) in self.ends(list) {
             match value.get_ref() {
                 DeValue::Table(table) => self.rule(table, span_of(value), end),
                 _ => self.wrong_type(value, "a rule", "a table"),
             }
         }
+    }
+
+    /// The values of a list of tables, each with where the next begins.
+    fn ends<'d>(&self, list: &'d DeArray<'d>) -> Vec<(Value<'d>, usize)> {
+        let starts = list.iter().skip(1).map(|value| value.span().start);
+        let ends = starts.chain([self.file.text().len()]);
+        // The next header's own line belongs to the next table.
+        let end = |value: Value<'_>, end: usize| end.saturating_sub(1).max(value.span().start);
+        list.iter().zip(ends).map(|(value, next)| (value, end(value, next))).collect()
     }
 
     fn rule(&mut self, table: &DeTable<'_>, header: Span, end: usize) {
@@ -292,18 +300,9 @@ impl Reader<'_> {
     }
 
     fn unknown_key(&mut self, key: &str, span: Span, place: &str, known: &[&str], help: &str) {
-        let headline = format!("unknown key {} in {place}", quote(key));
-        let mut finding = Finding::new(Code::UnknownKey, span, headline)
-            .detail(format!("Valid keys: {}", known.join(", ")));
-        if let Some(meant) = nearest(key, known.iter().copied()) {
-            finding = finding
-                .detail(format!("Did you mean: {meant}?"))
-                .label(format!("did you mean '{meant}'?"))
-                .edit(span, meant);
-        } else {
-            finding = finding.label("not known here").help(help);
-        }
-        self.sink.push(finding);
+        let finding = unknown_key(Code::UnknownKey, key, span, place, known);
+        let helpless = finding.edit.is_none();
+        self.sink.push(if helpless { finding.help(help) } else { finding });
     }
 
     fn conditions(&mut self, table: &DeTable<'_>) -> Vec<ConditionNode> {
@@ -324,6 +323,20 @@ impl Reader<'_> {
             conditions.push(ConditionNode { field: field.to_owned(), field_span, value });
         }
         conditions
+    }
+}
+
+/// A key that is none of the `known`, with an edit if one of them is meant.
+fn unknown_key(code: Code, key: &str, span: Span, place: &str, known: &[&str]) -> Finding {
+    let headline = format!("unknown key {} in {place}", quote(key));
+    let finding =
+        Finding::new(code, span, headline).detail(format!("Valid keys: {}", known.join(", ")));
+    match nearest(key, known.iter().copied()) {
+        Some(meant) => finding
+            .detail(format!("Did you mean: {meant}?"))
+            .label(format!("did you mean '{meant}'?"))
+            .edit(span, meant),
+        None => finding.label("not known here"),
     }
 }
 

@@ -6,7 +6,7 @@ use super::capture::Captured;
 use super::{Lowerer, Meaning, message};
 use crate::diag::Span;
 use crate::rules::fields::{Field, Type, WEEKDAYS};
-use crate::rules::ir::{Atom, Pattern, Predicate, Test};
+use crate::rules::ir::{Atom, Leaf, Pattern, Predicate, Test};
 use crate::rules::lang::{Intervals, WeekdaySet};
 use crate::rules::syntax::embedded::Text;
 use crate::rules::syntax::glob::{self, Broken};
@@ -74,11 +74,16 @@ impl Lowerer<'_> {
 
     /// Any of these globs.
     pub(super) fn globs(&mut self, field: Field, texts: &[Text]) -> Meaning {
-        let (captured, patterns): (Vec<_>, Vec<_>) =
-            texts.iter().map(|text| self.glob(text)).unzip();
-        let atom = |pattern| Predicate::Atom(Atom { field, test: Test::Glob(pattern) });
-        let atoms = patterns.into_iter().flatten().map(atom).collect();
-        Meaning { predicate: Some(Predicate::Any(atoms)), captured: Captured::by_any(captured) }
+        let (mut captured, mut atoms, mut leaves) = (Vec::new(), Vec::new(), Vec::new());
+        for text in texts {
+            let (names, patterns) = self.glob(text);
+            captured.push(names);
+            leaves.push(Leaf { place: text.span, atoms: patterns.len() });
+            let atom = |pattern| Predicate::Atom(Atom { field, test: Test::Glob(pattern) });
+            atoms.extend(patterns.into_iter().map(atom));
+        }
+        let predicate = Some(Predicate::Any(atoms));
+        Meaning { predicate, captured: Captured::by_any(captured), leaves }
     }
 
     /// What a glob captures, and its patterns: one, or one per home.

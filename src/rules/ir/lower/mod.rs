@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::{Checked, Conjunct, Predicate, Rule, RuleId, RuleInfo, RuleSet};
+use super::{Checked, Conjunct, Leaf, Predicate, Rule, RuleId, RuleInfo, RuleSet};
 use crate::diag::{Code, Finding, Sink, SourceFile, Span, quote};
 use crate::rules::Env;
 use crate::rules::syntax::embedded::Text;
@@ -62,17 +62,29 @@ struct Meaning {
     predicate: Option<Predicate>,
     /// What it captures.
     captured: Captured,
+    /// The tests it is written with.
+    leaves: Vec<Leaf>,
 }
 
 impl Meaning {
     /// Of a condition that captures nothing.
     fn plain(predicate: Predicate) -> Self {
-        Self { predicate: Some(predicate), captured: Captured::default() }
+        Self { predicate: Some(predicate), ..Self::default() }
     }
 
     /// Of a condition with a mistake: what it was to capture is not known.
     fn broken() -> Self {
-        Self { predicate: None, captured: Captured::unknown() }
+        Self { captured: Captured::unknown(), ..Self::default() }
+    }
+
+    /// Of a condition on one field, written at `place`. Globs of a list keep places of their own.
+    fn at(mut self, place: Span) -> Self {
+        match (&self.predicate, self.leaves.as_mut_slice()) {
+            (Some(Predicate::Atom(_)), _) => self.leaves = vec![Leaf { place, atoms: 1 }],
+            (_, [only]) => only.place = place,
+            _ => {}
+        }
+        self
     }
 }
 
@@ -108,12 +120,13 @@ impl Lowerer<'_> {
         let mut conjuncts = Vec::new();
         let mut captured = Vec::new();
         let mut add = |meaning: Meaning, place| {
-            conjuncts.extend(meaning.predicate.map(|predicate| Conjunct { predicate, place }));
-            captured.push(meaning.captured);
+            let Meaning { predicate, captured: names, leaves } = meaning;
+            conjuncts.extend(predicate.map(|predicate| Conjunct { predicate, place, leaves }));
+            captured.push(names);
         };
         for condition in node.matching.iter().flat_map(|matching| &matching.conditions) {
             let place = Span::new(condition.field_span.start, condition.value.span().end);
-            add(self.condition(condition), place);
+            add(self.condition(condition).at(place), place);
         }
         for (meaning, place) in node.when.iter().flat_map(|when| self.when(&when.text)) {
             add(meaning, place);
