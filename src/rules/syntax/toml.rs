@@ -135,16 +135,16 @@ impl Reader<'_> {
             }
             return;
         };
+        let certain = certain_names(table, &SECTION_KEYS);
         for (name, span, value) in entries(table) {
             match name {
                 "homes" => self.homes(value),
                 "auto_tag" => self.auto_tag(value, key),
                 "lints" => self.lints(value),
                 _ => self.unknown_key(
-                    name,
-                    span,
+                    (name, span),
                     "[rules]",
-                    &SECTION_KEYS,
+                    (&SECTION_KEYS, &certain),
                     "rules are [[rules.auto_tag]] tables",
                 ),
             }
@@ -215,12 +215,14 @@ impl Reader<'_> {
             enabled: true,
         };
         let mut seen = BTreeSet::new();
+        let certain = certain_names(table, &RULE_KEYS);
         for (key, span, value) in entries(table) {
             seen.insert(key);
             if !RULE_KEYS.contains(&key) && self.is_broken(span) {
                 // Not a key that anyone meant, and said already.
             } else if !RULE_KEYS.contains(&key) {
-                self.unknown_key(key, span, "rule", &RULE_KEYS, CONDITIONS_IN_MATCH);
+                let known = (&RULE_KEYS[..], &certain);
+                self.unknown_key((key, span), "rule", known, CONDITIONS_IN_MATCH);
             } else if !self.made_up(value) {
                 self.rule_key(&mut rule, key, span, value);
             }
@@ -291,15 +293,24 @@ impl Reader<'_> {
         }
     }
 
-    fn unknown_key(&mut self, key: &str, span: Span, place: &str, known: &[&str], help: &str) {
+    /// `known` are all keys there are, and those that an unknown one can become.
+    fn unknown_key(
+        &mut self,
+        (key, span): (&str, Span),
+        place: &str,
+        (known, certain): (&[&str], &BTreeSet<&str>),
+        help: &str,
+    ) {
         let headline = format!("unknown key {} in {place}", quote(key));
         let mut finding = Finding::new(Code::UnknownKey, span, headline)
             .detail(format!("Valid keys: {}", known.join(", ")));
         if let Some(meant) = nearest(key, known.iter().copied()) {
             finding = finding
                 .detail(format!("Did you mean: {meant}?"))
-                .label(format!("did you mean '{meant}'?"))
-                .edit(span, meant);
+                .label(format!("did you mean '{meant}'?"));
+            if certain.contains(meant) {
+                finding = finding.edit(span, meant);
+            }
         } else {
             finding = finding.label("not known here").help(help);
         }
@@ -325,6 +336,22 @@ impl Reader<'_> {
         }
         conditions
     }
+}
+
+/// The known keys that a table has not and that exactly one of its unknown keys is near to: that key
+/// can become them without being there twice.
+fn certain_names<'k>(table: &DeTable<'_>, known: &[&'k str]) -> BTreeSet<&'k str> {
+    let (mut once, mut taken) = (BTreeSet::new(), BTreeSet::new());
+    for (key, _) in table {
+        let key = key.get_ref().as_ref();
+        let same = known.iter().copied().find(|it| *it == key);
+        if let Some(name) = same.or_else(|| nearest(key, known.iter().copied()))
+            && (same.is_some() || !once.insert(name))
+        {
+            taken.insert(name);
+        }
+    }
+    &once - &taken
 }
 
 fn syntax_error(span: Span, message: &str) -> Finding {
