@@ -90,12 +90,12 @@ pub enum Change {
     Comment,
 }
 
-/// How many of the findings of a review [`fix`] has an edit for: safe ones, and those that must be
-/// asked for. When they are made, there may be more to do.
+/// How many of a file's findings [`fix`] has an edit for: safe ones, and those that must be asked
+/// for. `sound` says whether its rules can run. When these are made, there may be more to do.
 #[must_use]
-pub fn offers(review: &Review) -> (usize, usize) {
-    let edits = candidates(review, Allowed { removals: true }).into_iter();
-    let (safe, asked): (Vec<_>, Vec<_>) = edits.partition(|it| it.edit.safety == Safety::Safe);
+pub fn offers(findings: &[Finding], sound: bool) -> (usize, usize) {
+    let edits = offered(findings, sound).filter_map(|finding| finding.edit.as_ref());
+    let (safe, asked): (Vec<_>, Vec<_>) = edits.partition(|it| it.safety == Safety::Safe);
     (safe.len(), asked.len())
 }
 
@@ -199,25 +199,36 @@ impl Fixer<'_> {
     }
 }
 
+/// Findings with an edit that makes sense while nothing else is changed. In a file that is no TOML
+/// nothing does, and with errors only words do.
+fn offered(findings: &[Finding], sound: bool) -> impl Iterator<Item = &Finding> {
+    let broken = findings.iter().any(|finding| finding.code == Code::TomlSyntax);
+    let fits = move |finding: &&Finding| !broken && (sound || is_word(finding.code));
+    findings.iter().filter(fits).filter(|finding| finding.edit.is_some())
+}
+
+/// Whether edits of this code change nothing but words. Should those of another code come to do
+/// more, they will not keep the promise.
+fn is_word(code: Code) -> bool {
+    !REMOVES.contains(&code) && ![Code::RepeatedTag, Code::UnusedAllowance].contains(&code)
+}
+
+/// The codes about rules that win nothing, or change nothing.
+const REMOVES: [Code; 4] =
+    [Code::Shadowed, Code::Unreachable, Code::Unsatisfiable, Code::Redundant];
+
 /// What can be done, as far as it is known before it is tried.
-fn candidates<'r>(review: &'r Review, allowed: Allowed) -> Vec<Candidate<'r>> {
-    if review.findings.iter().any(|finding| finding.code == Code::TomlSyntax) {
-        return Vec::new();
-    }
-    let candidate = |finding: &'r Finding| {
+fn candidates(review: &Review, allowed: Allowed) -> Vec<Candidate<'_>> {
+    let all = offered(&review.findings, review.rules.is_some()).filter_map(|finding| {
         let edit = finding.edit.as_ref()?;
-        let change = change(review, finding, edit)?;
-        let may = edit.safety == Safety::Safe || allowed.removals;
-        let sound = review.rules.is_some() || change == Change::Word;
-        (may && sound).then_some(Candidate { finding, edit, change })
-    };
-    review.findings.iter().filter_map(candidate).collect()
+        Some(Candidate { finding, edit, change: change(review, finding, edit)? })
+    });
+    all.filter(|it| it.edit.safety == Safety::Safe || allowed.removals).collect()
 }
 
 /// What the edit of a finding is to do: not what it does, which is looked at when it is done.
 fn change(review: &Review, finding: &Finding, edit: &Edit) -> Option<Change> {
-    let dead = [Code::Shadowed, Code::Unreachable, Code::Unsatisfiable, Code::Redundant];
-    if dead.contains(&finding.code) {
+    if REMOVES.contains(&finding.code) {
         let (rules, analysis) = review.rules.as_ref()?;
         let start = finding.primary.span.start;
         let rule = rules.rules.partition_point(|it| it.header.start <= start).checked_sub(1)?;
@@ -232,7 +243,6 @@ fn change(review: &Review, finding: &Finding, edit: &Edit) -> Option<Change> {
     } else if finding.code == Code::UnusedAllowance {
         Change::Comment
     } else {
-        // Should the edits of another code come to do more, they will not keep this promise.
         Change::Word
     })
 }

@@ -30,9 +30,9 @@ pub fn levels(written: &[LintNode], sink: &mut Sink) -> Levels {
     let mut levels = Levels::default();
     for node in written {
         let has = |name: &str| written.iter().any(|node| node.name == name);
-        let Some(code) = lint(&node.name, node.name_span, &has, sink) else { continue };
+        let code = lint(&node.name, node.name_span, &has, sink);
         match Level::named(&node.level.text) {
-            Some(level) => levels.set(code, level),
+            Some(level) => code.into_iter().for_each(|code| levels.set(code, level)),
             None => {
                 let headline = format!("unknown level {}", quote(&node.level.text));
                 let words = Level::ALL.map(Level::as_str);

@@ -22,6 +22,7 @@ mod report;
 mod rules;
 mod rules_check;
 mod rules_dump;
+mod rules_fix;
 mod rules_formats;
 mod rules_match;
 mod support;

@@ -13,7 +13,7 @@ use toml::de::{DeTable, DeValue};
 use tt::diag::{SourceFile, Span};
 use tt::rules::fix::{Allowed, Change, Fixed};
 use tt::rules::syntax::layout::layout;
-use tt::rules::{Asked, Env, Stream, fix};
+use tt::rules::{Asked, Env, Stream, fix, review};
 
 use crate::making::{self, Bytes};
 use crate::oracle;
@@ -452,4 +452,175 @@ fn fixes_are_harmless() {
     assert!(
         moves > 100 && removals > 100 && tags > 100 && changed > moves && chains > 10 && lists > 5
     );
+}
+
+// --- by hand ---
+
+/// A rule that asks the directory.
+fn rule(name: &str, glob: &str) -> String {
+    format!(
+        "[[rules.auto_tag]]\nname = '{name}'\nmatch = {{ primary_cwd = '{glob}' }}\n\
+         tags = ['{name}']\n"
+    )
+}
+
+fn with_tags(list: &str) -> String {
+    format!("[[rules.auto_tag]]\nmatch = {{ agent = 'a' }}\ntags = {list}\n")
+}
+
+#[test]
+fn layouts() {
+    let (general, special) = (&rule("general", "/a/*"), &rule("special", "/a/b/*"));
+    let other = &rule("other", "/c/*");
+    let inline = |name: &str, glob: &str| {
+        format!("{{ name = '{name}', match = {{ primary_cwd = '{glob}' }}, tags = ['{name}'] }}")
+    };
+    let (in_general, in_special) = (&inline("general", "/a/*"), &inline("special", "/a/b/*"));
+    let table = "[push]\nurl = 'x' # [[rules.auto_tag]]\n";
+    let sub = "[[rules.auto_tag]]\nname = 'special'\ntags = ['special']\n";
+    let conditions = "['rules'.\"auto_\\u0074ag\".match] # where\nprimary_cwd = '/a/b/*'\n";
+    let moves = [
+        ("headings stay", format!("# A\n\n{general}\n# B\n\n{other}\n# C\n\n{special}\n# D\n")),
+        ("comments move", format!("# of general\n{general}\n# of special\n{special}# tail\n")),
+        ("a comment at the end", format!("{general}{special}# tail")),
+        ("no newline at the end", format!("{general}\n{}", special.trim_end())),
+        ("no blank lines", format!("{general}{special}{other}")),
+        ("many blank lines", format!("{general}\n\n\n{other}\n\n\n{special}\n\n\n")),
+        ("another table between", format!("{general}\n# of push\n{table}\n{special}\n{other}")),
+        ("a table of its own", format!("{general}\n{table}\n{sub}{conditions}\n{other}")),
+        ("a table too far away", format!("{general}\n{sub}\n{table}\n{conditions}")),
+        ("CRLF", format!("{general}\n{}", special.trim_end()).replace('\n', "\r\n")),
+        ("a byte order mark", format!("\u{feff}{general}\n{special}")),
+        ("a list", format!("[rules]\nauto_tag = [ {in_general}, {in_special} ]\n")),
+        (
+            "a list on lines",
+            format!("rules.auto_tag = [\n  {in_general},\n\n  {in_special},\n] # all\n"),
+        ),
+        (
+            "a list with comments",
+            format!("rules.auto_tag = [\n  {in_general}, # of which?\n  {in_special},\n]\n"),
+        ),
+        ("two of them", format!("{general}\n{}\n{special}", rule("deep", "/a/b/c/*"))),
+        ("several cover it", {
+            let both = "[[rules.auto_tag]]\nname = 'both'\nmatch = { primary_cwd = ['/a/b', '/c/d'] }\ntags = ['both']\n";
+            format!("{general}\n{other}\n{both}")
+        }),
+        ("an allowance", format!("{general}\n# tt: allow(shadowed) for now\n{special}")),
+    ];
+    let dead = special.replace("tags = ['special']", "tags = ['general'] # dead");
+    let removals = [
+        ("in the middle", format!("{general}\n# dead\n{dead}\n{other}")),
+        ("at the end", format!("{general}\n# stays\n\n{dead}")),
+        ("no blank lines", format!("{general}{dead}{other}")),
+        ("before a table", format!("{general}\n{dead}\n\n# of push\n{table}")),
+        (
+            "in a list",
+            format!("rules.auto_tag = [ {in_general}, {}, ]\n", in_general.replace("/a/", "/a/b/")),
+        ),
+        ("the only rule", format!("{}\n{table}", rule("none", "e[\u{301}]"))),
+        ("what a later rule gives as well", format!("{dead}\n{general}")),
+    ];
+    let tags = [
+        "['a', 'a', \"a\"]",
+        "[ 'a' , 'b' , 'a' , 'c' ]",
+        "['a', 'a',]",
+        "[\n  'a', # first\n  'b',\n  'a', # again\n  'c'\n]",
+        "[\n  'a', # first\n  # on its own\n  'a'\n]",
+        "[\n    'a'\n  , 'b'\n  , 'a' # again\n  , 'c'\n]",
+        "[\n  'a', 'b', # both\n  'c', 'a', # both\n]",
+        "['a', # first\n 'a']",
+        "['a', # first\n 'a', 'b']",
+        "['a', # first\n 'a' # again\n , 'b']",
+        "[\n  'a',\n\n  \"\"\"a\"\"\",\n\n  'b',\n]",
+    ];
+    let mut all = String::new();
+    let mut show = |name: &str, text: &str, allowed| {
+        all += &format!("════════ {name}\n{}\n", shown(text, allowed).trim_end());
+    };
+    moves.iter().for_each(|(name, text)| show(name, text, SAFE));
+    removals.iter().for_each(|(name, text)| show(&format!("removed: {name}"), text, ALL));
+    tags.iter().for_each(|list| show(list, &with_tags(list), SAFE));
+    insta::assert_snapshot!(all);
+}
+
+/// The values of `match`, `tags` and lints: what is misspelt there is mended only where it is
+/// certain, and a file is never worse than before.
+#[test]
+fn words() {
+    let rule = |body: &str| format!("[[rules.auto_tag]]\n{body}\n");
+    let with = |condition: &str| rule(&format!("match = {{ {condition} }}\ntags = ['a']"));
+    for (before, after) in [
+        (with("pathh = 'a', sesion = 'b'"), with("primary_cwd = 'a', tmux_session = 'b'")),
+        (with("tool = 'a', cwd = 'b'"), with("agent = 'a', primary_cwd = 'b'")),
+        // Two keys cannot become one.
+        (with("path = 'a', dir = 'b', agnt = 'c'"), with("path = 'a', dir = 'b', agent = 'c'")),
+        (with("agent = 'a', agnt = 'b'"), with("agent = 'a', agnt = 'b'")),
+        (
+            rule("match = { agent = 'a' }\ntag = ['a']\ntgas = ['b']"),
+            rule("match = { agent = 'a' }\ntag = ['a']\ntgas = ['b']"),
+        ),
+        (
+            rule("mtach = { agent = 'a' }\ntags = ['a']"),
+            rule("match = { agent = 'a' }\ntags = ['a']"),
+        ),
+        // A field of another kind has a mistake of another kind.
+        (with("day = 'a*'"), with("day = 'a*'")),
+        (
+            format!("[rules.lints]\noverlpa = 'alow'\n{}", with("agent = 'a'")),
+            format!("[rules.lints]\noverlap = 'allow'\n{}", with("agent = 'a'")),
+        ),
+        // In what is no TOML nothing is certain.
+        (with("agnt = 'a', = 'b'"), with("agnt = 'a', = 'b'")),
+        // Tags and rules stay while there are errors.
+        (
+            with("x = 'a'").replace("'a']", "'a', 'a']"),
+            with("x = 'a'").replace("'a']", "'a', 'a']"),
+        ),
+    ] {
+        assert_eq!(fixed(&before, ALL).text, after);
+        assert_eq!(fixed(&after, ALL).text, after);
+    }
+}
+
+/// Whatever is wrong with a file, it has no new error when it is mended, and mending is done once.
+#[test]
+fn nothing_gets_worse() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut seen = 0;
+    for folder in [folder.join("tests/rules/findings"), folder.join("fuzz/corpus/config")] {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let Ok(text) = std::fs::read_to_string(entry.unwrap().path()) else { continue };
+            let errors = |text: &str| {
+                let found = check(text).findings.into_iter().filter(|it| it.stops());
+                found.map(|it| (it.code, it.headline)).collect::<BTreeSet<_>>()
+            };
+            let before = errors(&text);
+            for allowed in [SAFE, ALL] {
+                let Fixed { text: after, .. } = fixed(&text, allowed);
+                assert!(errors(&after).is_subset(&before), "{text}\n{after}");
+                assert_eq!(fixed(&after, allowed), Fixed { text: after, done: Vec::new() });
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 50, "{seen}");
+}
+
+/// The first rule of a large file shadows all others: their moves are offered as far as they are
+/// not too long, and all are made.
+#[test]
+fn many_moves_are_made_though_few_are_offered() {
+    let mut text = rule("general", "/*");
+    text += &(0..40).map(|n| rule(&format!("n{n}"), &format!("/a{n}/*"))).collect::<String>();
+    let padding = format!("# {}\n", "x".repeat(20_000));
+    text.insert_str(text.find("name = 'n0'").unwrap(), &padding);
+    let env = Env { home: Some(HOME.to_owned()) };
+    let file = SourceFile::new("config.toml", text.as_str());
+    let found = review(&file, &env, &Asked::default()).findings;
+    let offered = found.iter().filter(|it| it.edit.is_some()).count();
+    assert!(found.len() == 40 && (1..20).contains(&offered), "{offered}");
+    let after = fixed(&text, SAFE);
+    assert_eq!(after.done.len(), 40);
+    assert!(check(&after.text).findings.is_empty());
+    assert!(after.text.ends_with(&rule("general", "/*")));
 }
