@@ -243,10 +243,12 @@ pub(super) enum RulesCommand {
         tt rules check --deny warnings --allow overlap rules/*.toml\n  \
         tt rules check --format github --output sarif=tt.sarif rules.toml\n  \
         tt rules check - --stdin-filename rules.toml < rules.toml\n  \
+        tt rules check --diff\n  tt rules check --fix --unsafe-fixes rules.toml\n  \
         tt rules check --stream a1b2c3d\n  tt rules check --dry-run\n\n\
         A CODE is a code or its name, such as R0302 or shadowed; 'warnings' is all that would be \
         one.\n\n\
-        Exit status: 0 without errors, 1 with errors, 2 where a file cannot be read.")]
+        Exit status: 0 without errors, 1 with errors, 2 where a file cannot be read. With --diff: 1 \
+        where there is something to change.")]
     Check(CheckArgs),
     /// Run the rules over streams from a file, without a database
     #[command(after_help = "Examples:\n  \
@@ -432,6 +434,23 @@ pub(super) struct CheckArgs {
     /// Check again whenever a file changes, until stopped
     #[arg(long, conflicts_with_all = ["stream", "dry_run"])]
     pub(super) watch: bool,
+    /// What to do about it
+    #[command(flatten)]
+    pub(super) fixing: FixArgs,
+}
+
+/// What to do about findings.
+#[derive(Args, Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct FixArgs {
+    /// Make the changes that are certain, in the files; then check them. '-' goes to stdout
+    #[arg(long, conflicts_with_all = ["stream", "dry_run", "watch"])]
+    pub(super) fix: bool,
+    /// Remove rules as well that can go without any stream changing
+    #[arg(long, conflicts_with_all = ["stream", "dry_run", "watch"])]
+    pub(super) unsafe_fixes: bool,
+    /// Only show what --fix would change
+    #[arg(long, conflicts_with_all = ["stream", "dry_run", "watch", "output"])]
+    pub(super) diff: bool,
 }
 
 /// Levels of findings.

@@ -14,6 +14,7 @@ mod demo;
 mod env;
 mod error;
 mod events;
+mod files;
 mod generate;
 mod import;
 mod ingest;

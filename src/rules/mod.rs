@@ -66,6 +66,7 @@ pub mod dump;
 pub mod engine;
 pub mod fields;
 pub mod fill;
+pub mod fix;
 pub mod ir;
 pub mod lang;
 pub mod lints;
@@ -157,13 +158,15 @@ pub fn review(file: &SourceFile, env: &Env, asked: &Asked) -> Review {
         let analysis = analysis::analyse(&rules, &options);
         (rules, analysis)
     });
-    let mut findings = sink.into_findings();
-    let advice = rules.iter().flat_map(|(rules, it)| advice::findings(rules, it, &findings));
-    let advice: Vec<_> = advice.collect();
-    findings.extend(advice);
-    let findings = findings.into_iter().filter_map(|finding| levels.apply(finding)).collect();
     let headers: Vec<_> = written.rules.iter().map(|rule| rule.header).collect();
     let layout = syntax::layout::layout(file, &headers);
+    let mut findings = sink.into_findings();
+    if let Some((rules, analysis)) = &rules {
+        let cutter = syntax::edits::Cutter::new(file, &layout, &headers);
+        let advice = advice::findings(rules, analysis, &findings, cutter);
+        findings.extend(advice);
+    }
+    let findings = findings.into_iter().filter_map(|finding| levels.apply(finding)).collect();
     let findings = lints::allowed(file, &layout, findings, rules.is_some());
     let findings = findings.into_iter().filter_map(|finding| levels.apply(finding)).collect();
     Review { findings, rules }

@@ -25,6 +25,7 @@ mod rules;
 mod rules_check;
 mod rules_codes;
 mod rules_dump;
+mod rules_fix;
 mod rules_formats;
 mod rules_match;
 mod rules_test;

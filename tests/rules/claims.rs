@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use tt::diag::SourceFile;
 use tt::diag::render::human;
-use tt::rules::analysis::{Options, Verdict};
+use tt::rules::analysis::{Options, Raised, Verdict};
 use tt::rules::{Asked, Env, Review, Scratch, Stream, review};
 
 use crate::making::{self, Bytes};
@@ -123,6 +123,15 @@ pub(crate) fn verdict(data: &[u8]) {
             assert!(definition.holds(rule, &loss.stream), "{file}\n{rule} {loss:#?}");
             assert_eq!(taken(rule, &loss.stream), Some(loss.to.index()), "{file}\n{rule}");
             proofs.push(loss.stream.clone());
+        }
+        if let Some(Raised { above, wins, leaves }) = &judgement.raised {
+            let above = above.index();
+            assert!(definition.holds(rule, wins), "{file}\n{rule} {wins:#?}");
+            assert_eq!(taken(rule, wins), Some(above), "{file}\n{rule} {wins:#?}");
+            assert!(definition.holds(above, leaves), "{file}\n{rule} {leaves:#?}");
+            assert!(!definition.holds(rule, leaves), "{file}\n{rule} {leaves:#?}");
+            assert_eq!(taken(above, leaves), None, "{file}\n{rule} {leaves:#?}");
+            proofs.extend([wins.clone(), leaves.clone()]);
         }
     }
     for overlap in &analysis.overlaps {

@@ -8,6 +8,7 @@ mod corpus;
 mod cost;
 mod examples;
 mod findings;
+mod fix;
 mod laws;
 mod making;
 mod oracle;

@@ -6,10 +6,11 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::fix;
 use super::form::{self, Look};
 use super::watch;
 use crate::cli::app::{App, Config, RulesState, RunRules, short_id};
-use crate::cli::args::{CheckArgs, CheckFormat, Format, LevelArgs};
+use crate::cli::args::{CheckArgs, CheckFormat, FixArgs, Format, LevelArgs};
 use crate::cli::count;
 use crate::cli::error::{Failure, Outcome};
 use crate::cli::table::harmless;
@@ -39,6 +40,7 @@ pub(super) fn run(app: &App, args: &CheckArgs, out: &mut dyn Write) -> Outcome {
         Some(stream) => of_stream(app, stream, of_streams()?, out),
         None if args.dry_run => dry_run(app, of_streams()?, out),
         None if args.watch => watch::run(app, args, out),
+        None if args.fixing != FixArgs::default() => fix::run(app, args, out),
         None => check(app, args, out),
     }
 }
@@ -65,7 +67,7 @@ impl Checked {
 }
 
 /// What to look for, and how much to make of it.
-fn asked(args: &CheckArgs) -> Result<Asked, Failure> {
+pub(super) fn asked(args: &CheckArgs) -> Result<Asked, Failure> {
     let mut asked = Asked { levels: levels(&args.levels)?, ..Asked::default() };
     asked.options.losses = args.verbose;
     if args.overlaps && asked.levels.of(Code::Overlap) == Level::Allow {
@@ -125,11 +127,7 @@ pub(super) fn look(app: &App, args: &CheckArgs) -> Result<Run, Failure> {
         }
         run.checked.push(Checked::new(source, slashed(&app.config), app, &asked));
     }
-    let mut seen = BTreeSet::new();
-    for path in args.files.iter().filter(|path| seen.insert(path.as_path())) {
-        let stdin = args.stdin_filename.as_deref().filter(|_| path.as_os_str() == "-");
-        let name = stdin.map_or_else(|| path.display().to_string(), str::to_owned);
-        let name = if name == "-" { "<stdin>".to_owned() } else { name };
+    for (path, name) in named(args) {
         match super::read_as(path, &name) {
             Ok(file) => {
                 let path = slashed(Path::new(&name));
@@ -142,6 +140,18 @@ pub(super) fn look(app: &App, args: &CheckArgs) -> Result<Run, Failure> {
     Ok(run)
 }
 
+/// The files that were named, none twice, with what they are called.
+pub(super) fn named(args: &CheckArgs) -> Vec<(&Path, String)> {
+    let mut seen = BTreeSet::new();
+    let named = args.files.iter().filter(|path| seen.insert(path.as_path()));
+    let called = |path: &Path| {
+        let stdin = args.stdin_filename.as_deref().filter(|_| path.as_os_str() == "-");
+        let name = stdin.map_or_else(|| path.display().to_string(), str::to_owned);
+        if name == "-" { "<stdin>".to_owned() } else { name }
+    };
+    named.map(|path| (path.as_path(), called(path))).collect()
+}
+
 /// A path as other programs read it.
 fn slashed(path: &Path) -> String {
     path.display().to_string().replace(std::path::MAIN_SEPARATOR, "/")
@@ -150,10 +160,10 @@ fn slashed(path: &Path) -> String {
 /// Writes what was found wherever it is wanted.
 pub(super) fn show(app: &App, args: &CheckArgs, run: &Run, out: &mut dyn Write) -> Outcome {
     let colour = app.env.colour(app.env.out_is_terminal);
-    let look = Look { format: args.format, colour, verbose: args.verbose };
+    let look = Look { format: args.format, colour, verbose: args.verbose, offer: !args.fixing.fix };
     out.write_all(form::write(&run.checked, look).as_bytes())?;
     for (format, path) in &args.output {
-        let look = Look { format: *format, colour: false, verbose: args.verbose };
+        let look = Look { format: *format, colour: false, ..look };
         replace(path, &form::write(&run.checked, look)).map_err(|error| {
             Failure::Broken(format!("cannot write {}: {error}", path.display()))
         })?;
@@ -181,7 +191,7 @@ fn permissions(path: &Path) -> std::fs::Permissions {
     of_file.unwrap_or_else(|_| std::fs::Permissions::from_mode(0o666))
 }
 
-fn check(app: &App, args: &CheckArgs, out: &mut dyn Write) -> Outcome {
+pub(super) fn check(app: &App, args: &CheckArgs, out: &mut dyn Write) -> Outcome {
     let run = look(app, args)?;
     show(app, args, &run, out)?;
     if !run.broken.is_empty() {

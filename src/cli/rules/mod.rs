@@ -3,6 +3,7 @@
 mod check;
 mod codes;
 mod dump;
+mod fix;
 mod form;
 mod matching;
 mod shape;

@@ -14,6 +14,7 @@
 //!
 //! INVARIANT (no cascade): what a TOML error destroyed is not reported as missing.
 
+pub mod edits;
 pub mod embedded;
 pub mod glob;
 pub mod layout;

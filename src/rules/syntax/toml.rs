@@ -137,6 +137,7 @@ impl Reader<'_> {
             }
             return;
         };
+        let certain = certain_names(table, &SECTION_KEYS);
         for (name, span, value) in entries(table) {
             match name {
                 "homes" => self.homes(value),
@@ -144,10 +145,9 @@ impl Reader<'_> {
                 "lints" => self.lints(value),
                 "test" => self.cases(value, key),
                 _ => self.unknown_key(
-                    name,
-                    span,
+                    (name, span),
                     "[rules]",
-                    &SECTION_KEYS,
+                    (&SECTION_KEYS, &certain),
                     "rules are [[rules.auto_tag]] tables",
                 ),
             }
@@ -223,12 +223,14 @@ impl Reader<'_> {
             enabled: true,
         };
         let mut seen = BTreeSet::new();
+        let certain = certain_names(table, &RULE_KEYS);
         for (key, span, value) in entries(table) {
             seen.insert(key);
             if !RULE_KEYS.contains(&key) && self.is_broken(span) {
                 // Not a key that anyone meant, and said already.
             } else if !RULE_KEYS.contains(&key) {
-                self.unknown_key(key, span, "rule", &RULE_KEYS, CONDITIONS_IN_MATCH);
+                let known = (&RULE_KEYS[..], &certain);
+                self.unknown_key((key, span), "rule", known, CONDITIONS_IN_MATCH);
             } else if !self.made_up(value) {
                 self.rule_key(&mut rule, key, span, value);
             }
@@ -299,9 +301,16 @@ impl Reader<'_> {
         }
     }
 
-    fn unknown_key(&mut self, key: &str, span: Span, place: &str, known: &[&str], help: &str) {
-        let finding = unknown_key(Code::UnknownKey, key, span, place, known);
-        let helpless = finding.edit.is_none();
+    /// `known` are all keys there are, and those that an unknown one can become.
+    fn unknown_key(
+        &mut self,
+        key: (&str, Span),
+        place: &str,
+        known: (&[&str], &BTreeSet<&str>),
+        help: &str,
+    ) {
+        let finding = unknown_key(Code::UnknownKey, key, place, known);
+        let helpless = nearest(key.0, known.0.iter().copied()).is_none();
         self.sink.push(if helpless { finding.help(help) } else { finding });
     }
 
@@ -326,18 +335,38 @@ impl Reader<'_> {
     }
 }
 
-/// A key that is none of the `known`, with an edit if one of them is meant.
-fn unknown_key(code: Code, key: &str, span: Span, place: &str, known: &[&str]) -> Finding {
+/// A key that is none of the `known`; where one of them is meant that it can become, with an edit.
+fn unknown_key(
+    code: Code,
+    (key, span): (&str, Span),
+    place: &str,
+    (known, certain): (&[&str], &BTreeSet<&str>),
+) -> Finding {
     let headline = format!("unknown key {} in {place}", quote(key));
     let finding =
         Finding::new(code, span, headline).detail(format!("Valid keys: {}", known.join(", ")));
-    match nearest(key, known.iter().copied()) {
-        Some(meant) => finding
-            .detail(format!("Did you mean: {meant}?"))
-            .label(format!("did you mean '{meant}'?"))
-            .edit(span, meant),
-        None => finding.label("not known here"),
+    let Some(meant) = nearest(key, known.iter().copied()) else {
+        return finding.label("not known here");
+    };
+    let finding =
+        finding.detail(format!("Did you mean: {meant}?")).label(format!("did you mean '{meant}'?"));
+    if certain.contains(meant) { finding.edit(span, meant) } else { finding }
+}
+
+/// The known keys that a table has not and that exactly one of its unknown keys is near to: that key
+/// can become them without being there twice.
+fn certain_names<'k>(table: &DeTable<'_>, known: &[&'k str]) -> BTreeSet<&'k str> {
+    let (mut once, mut taken) = (BTreeSet::new(), BTreeSet::new());
+    for (key, _) in table {
+        let key = key.get_ref().as_ref();
+        let same = known.iter().copied().find(|it| *it == key);
+        if let Some(name) = same.or_else(|| nearest(key, known.iter().copied()))
+            && (same.is_some() || !once.insert(name))
+        {
+            taken.insert(name);
+        }
     }
+    &once - &taken
 }
 
 fn syntax_error(span: Span, message: &str) -> Finding {

@@ -7,7 +7,7 @@ use crate::cli::app::App;
 use crate::cli::error::{Failure, Outcome};
 use crate::cli::rules::check::called;
 use crate::cli::rules::sound;
-use crate::cli::{count, init, say};
+use crate::cli::{count, files, say};
 use crate::diag::SourceFile;
 use crate::rules::analysis::{self, Options};
 use crate::rules::cases::generate::{Generated, missing};
@@ -75,7 +75,7 @@ fn append(app: &App, path: &Path, file: &SourceFile, tests: &[String]) -> Outcom
             file.name()
         )));
     }
-    init::replace(path, &new).map_err(|error| {
+    files::replace(path, old, &new).map_err(|error| {
         Failure::Failed(format!("cannot write {}: {error}\n  It was left as it is.", file.name()))
     })
 }

@@ -1,5 +1,7 @@
 //! Conditions of `match` blocks, and what they share with expressions: globs and days.
 
+use std::collections::BTreeSet;
+
 use chrono::Weekday;
 
 use super::capture::Captured;
@@ -13,11 +15,32 @@ use crate::rules::syntax::glob::{self, Broken};
 use crate::rules::syntax::quantity::{self, Unit};
 use crate::rules::syntax::{ConditionNode, ValueNode};
 
+/// The fields that several of these conditions name or mean: a table has no key twice.
+pub(super) fn meant_twice<'n>(
+    conditions: impl Iterator<Item = &'n ConditionNode>,
+) -> BTreeSet<Field> {
+    let (mut once, mut twice) = (BTreeSet::new(), BTreeSet::new());
+    for node in conditions {
+        let field = Field::named(&node.field).or_else(|| Field::meant_by(&node.field));
+        twice.extend(field.filter(|field| !once.insert(*field)));
+    }
+    twice
+}
+
 impl Lowerer<'_> {
-    pub(super) fn condition(&mut self, node: &ConditionNode) -> Meaning {
+    /// `doubtful` are the fields that an unknown name cannot simply become.
+    pub(super) fn condition(
+        &mut self,
+        node: &ConditionNode,
+        doubtful: &BTreeSet<Field>,
+    ) -> Meaning {
         let Some(field) = Field::named(&node.field) else {
             let place = "match block";
-            self.sink.push(message::unknown_field(&node.field, node.field_span, place));
+            let mut finding = message::unknown_field(&node.field, node.field_span, place);
+            if Field::meant_by(&node.field).is_some_and(|field| doubtful.contains(&field)) {
+                finding.edit = None;
+            }
+            self.sink.push(finding);
             return Meaning::broken();
         };
         match field.info().ty {

@@ -3,9 +3,12 @@
 //! A mistake here is the test's trouble and nobody else's: every finding is a warning, and the
 //! rules run all the same.
 
+use std::collections::BTreeSet;
+
 use toml::de::{DeTable, DeValue};
 
-use super::{Reader, Value, entries, span_of, type_name, unknown_key};
+use super::{Reader, Value, certain_names, entries, span_of, type_name, unknown_key};
+use crate::diag::suggest::nearest;
 use crate::diag::{Code, Finding, Span};
 use crate::rules::syntax::embedded::Text;
 use crate::rules::syntax::{CaseNode, ExpectNode, GivenNode, GivenValue};
@@ -46,6 +49,7 @@ impl Reader<'_> {
         let before = self.sink.len();
         let torn = self.is_broken(Span::new(header.start, end));
         let mut meant = Vec::new();
+        let certain = certain_names(table, &CASE_KEYS);
         for (key, span, value) in entries(table) {
             match (key, value.get_ref()) {
                 _ if self.made_up(value) || !CASE_KEYS.contains(&key) && self.is_broken(span) => {}
@@ -56,10 +60,12 @@ impl Reader<'_> {
                     self.misfit(value, "'stream'", "a table of fields and values");
                 }
                 ("expect", _) => case.expect = self.expect(value),
-                _ => meant.extend(self.unknown_in_case(key, span, "test", &CASE_KEYS)),
+                _ => {
+                    meant.extend(self.unknown_in_case((key, span), "test", (&CASE_KEYS, &certain)))
+                }
             }
         }
-        let has = |key: &str| table.contains_key(key) || meant.iter().any(|it| it == key);
+        let has = |key: &str| table.contains_key(key) || meant.contains(&key);
         if !has("stream") && !torn {
             self.missing_in_case(
                 header,
@@ -136,6 +142,7 @@ impl Reader<'_> {
 
     fn expected_rule(&mut self, table: &DeTable<'_>, place: Span) -> ExpectNode {
         let (mut rule, mut tags, mut project) = (None, Vec::new(), None);
+        let certain = certain_names(table, &EXPECT_KEYS);
         let mut meant = Vec::new();
         for (key, span, value) in entries(table) {
             match (key, value.get_ref()) {
@@ -152,11 +159,15 @@ impl Reader<'_> {
                     tags = list.iter().filter_map(|it| self.text(it)).collect();
                 }
                 ("tags", _) => self.misfit(value, "'tags'", "a list of texts"),
-                _ => meant.extend(self.unknown_in_case(key, span, "expect", &EXPECT_KEYS)),
+                _ => meant.extend(self.unknown_in_case(
+                    (key, span),
+                    "expect",
+                    (&EXPECT_KEYS, &certain),
+                )),
             }
         }
         let torn = self.is_broken(place);
-        let has = |key: &str| table.contains_key(key) || meant.iter().any(|it| it == key);
+        let has = |key: &str| table.contains_key(key) || meant.contains(&key);
         if !has("rule") && !torn {
             self.missing_in_case(place, "'expect' names no rule", "which rule is to win?", "name the rule, so that the test cannot pass for the wrong reason: rule = \"Acme projects\"; one without a name is called \"rule 3\"");
         }
@@ -174,15 +185,12 @@ impl Reader<'_> {
     /// Reports a key that does not exist; the one that is meant, if that is plain.
     fn unknown_in_case(
         &mut self,
-        key: &str,
-        span: Span,
+        key: (&str, Span),
         place: &str,
-        known: &[&str],
-    ) -> Option<String> {
-        let finding = unknown_key(Code::BadTest, key, span, place, known);
-        let meant = finding.edit.as_ref().map(|edit| edit.replacement.clone());
-        self.sink.push(finding);
-        meant
+        known: (&[&'static str], &BTreeSet<&str>),
+    ) -> Option<&'static str> {
+        self.sink.push(unknown_key(Code::BadTest, key, place, known));
+        nearest(key.0, known.0.iter().copied())
     }
 
     fn missing_in_case(&mut self, place: Span, headline: &str, label: &str, help: &str) {
