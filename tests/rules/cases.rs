@@ -14,6 +14,7 @@ use tt::rules::cases::run::{Why, run};
 use tt::rules::cases::{Case, Expect};
 use tt::rules::{Checked, Checkup, Env, RuleSet, Rules, Stream};
 
+use crate::claims;
 use crate::making::{self, Bytes};
 use crate::oracle;
 use crate::support::{HOME, at, check, check_at};
@@ -382,4 +383,21 @@ fn rules_of_one_name_are_told_apart_by_number() {
     assert_eq!(expected(&cases.sound[0]).unwrap().0, 0);
     let env = Env { home: None };
     assert!(Rules::compile(&format!("{text}{tests}"), &env).is_ok());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
+
+    /// Whatever is left of a test, or got into it, is read to its end.
+    #[test]
+    fn torn_tests_are_read(cuts in vec((any::<prop::sample::Index>(), 0_usize..9, "[\\[\\]{}=,'\"~\\\\#\n1a-]{0,3}"), 1..4)) {
+        let test = test("{ primary_cwd = '~/ü', agent = [\"a\"], direct = '1m', at = 2025-01-28T10:00:00 }", "{ rule = 'Acme', tags = ['x'] }");
+        let mut text: Vec<char> = format!("{ACME}{test}{test}").chars().collect();
+        for (at, length, instead) in cuts {
+            let at = ACME.len() + at.index(text.len() - ACME.len());
+            let end = (at + length).min(text.len());
+            text.splice(at..end, instead.chars());
+        }
+        claims::config(text.into_iter().collect::<String>().as_bytes());
+    }
 }

@@ -6,18 +6,8 @@ use crate::rules::ir::{Checked, RuleId, RuleSet, Written};
 use crate::rules::lang::{Exhausted, Smallest};
 use crate::rules::stream::Stream;
 
-/// What a question is answered with.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Found {
-    /// A smallest stream.
-    Stream(Stream),
-    /// That there is none.
-    Nothing,
-    /// The budget did not suffice to tell.
-    NotProven,
-}
-
-/// Rules prepared for questions. All answers together stay within one [`Budget`], and depend on
+/// Rules prepared for questions. An answer is a smallest stream, or that there is none; or that
+/// the budget does not suffice to tell. All answers together keep to one [`Budget`], and depend on
 /// the rules, the budget and the questions alone.
 pub struct Inquiry<'r> {
     space: Space<'r>,
@@ -36,7 +26,15 @@ impl<'r> Inquiry<'r> {
 
     /// A stream that the rule wins while one of its tests is as its condition wants it: passed, or
     /// failed where it stands under `not`.
-    pub fn won_with(&mut self, id: RuleId, test: &Written<'_>) -> Found {
+    ///
+    /// # Errors
+    ///
+    /// The budget does not suffice.
+    pub fn won_with(
+        &mut self,
+        id: RuleId,
+        test: &Written<'_>,
+    ) -> Result<Option<Stream>, Exhausted> {
         let goal = [self.space.claims.any_of(&test.atoms, !test.negated)];
         let before = |it: RuleId| it < id;
         self.answer(|asker| {
@@ -48,9 +46,13 @@ impl<'r> Inquiry<'r> {
     /// A stream that `first` wins and `later` would win in its place. Nothing, too, if both are
     /// known to give the same to every such stream; if not, they may still happen to do so for the
     /// one that is found.
-    pub fn contested(&mut self, first: RuleId, later: RuleId) -> Found {
+    ///
+    /// # Errors
+    ///
+    /// The budget does not suffice.
+    pub fn contested(&mut self, first: RuleId, later: RuleId) -> Result<Option<Stream>, Exhausted> {
         if self.space.same_outcome(first, later) {
-            return Found::Nothing;
+            return Ok(None);
         }
         let before = |it: RuleId| it < first;
         self.answer(|asker| {
@@ -62,15 +64,14 @@ impl<'r> Inquiry<'r> {
     fn answer(
         &mut self,
         question: impl FnOnce(&mut Asker<'_, 'r>) -> Result<Answer, Exhausted>,
-    ) -> Found {
+    ) -> Result<Option<Stream>, Exhausted> {
         let meter = self.purse.meter();
         let mut asker = Asker { space: &self.space, texts: &mut self.texts, meter };
         let answer = question(&mut asker);
         self.purse.spent += asker.meter.spent();
-        match answer {
-            Ok(Answer::Stream(stream)) => Found::Stream(stream),
-            Ok(Answer::None(_)) => Found::Nothing,
-            Err(Exhausted) => Found::NotProven,
-        }
+        Ok(match answer? {
+            Answer::Stream(stream) => Some(stream),
+            Answer::None(_) => None,
+        })
     }
 }

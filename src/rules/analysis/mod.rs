@@ -81,7 +81,7 @@ use super::lang::{Automata, Meter, Smallest};
 use super::stream::Stream;
 use finder::Finder;
 use formula::{Claims, Formula, Literal};
-pub use inquiry::{Found, Inquiry};
+pub use inquiry::Inquiry;
 use outcome::OutcomeId;
 use search::Asker;
 

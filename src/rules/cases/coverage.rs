@@ -16,9 +16,10 @@ use std::collections::BTreeSet;
 use super::{Case, run};
 use crate::diag::Span;
 use crate::rules::Rules;
-use crate::rules::analysis::{Analysis, Budget, Found, Inquiry, Verdict};
+use crate::rules::analysis::{Analysis, Budget, Inquiry, Verdict};
 use crate::rules::fill::Outcome;
 use crate::rules::ir::{Checked, Rule, RuleId, RuleSet, Written};
+use crate::rules::lang::Exhausted;
 use crate::rules::stream::Stream;
 
 /// How much there is, and how much of it is covered.
@@ -178,14 +179,14 @@ impl<'r> Counter<'r> {
             return self.coverage.conditions.count(true);
         }
         match self.inquiry.won_with(rule, test) {
-            Found::Stream(stream) => {
+            Ok(Some(stream)) => {
                 self.coverage.conditions.count(false);
                 let Written { place, negated, .. } = *test;
                 let kind = GapKind::Condition { place, negated, reached: !streams.is_empty() };
                 self.coverage.gaps.push(Gap { rule, kind, stream });
             }
-            Found::Nothing => {}
-            Found::NotProven => self.coverage.not_proven += 1,
+            Ok(None) => {}
+            Err(Exhausted) => self.coverage.not_proven += 1,
         }
     }
 
@@ -197,7 +198,7 @@ impl<'r> Counter<'r> {
             return self.coverage.orders.count(true);
         }
         match self.inquiry.contested(first, second) {
-            Found::Stream(stream) if self.differ(first, second, &stream) => {
+            Ok(Some(stream)) if self.differ(first, second, &stream) => {
                 self.coverage.orders.count(!shared.is_empty());
                 if shared.is_empty() {
                     let outcome = self.table.outcome(second, &stream);
@@ -205,9 +206,9 @@ impl<'r> Counter<'r> {
                     self.coverage.gaps.push(Gap { rule: first, kind, stream });
                 }
             }
-            Found::Nothing => {}
+            Ok(None) => {}
             // It is not known of every stream that both give the same.
-            Found::Stream(_) | Found::NotProven => self.coverage.not_proven += 1,
+            Ok(Some(_)) | Err(Exhausted) => self.coverage.not_proven += 1,
         }
     }
 
