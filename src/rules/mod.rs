@@ -67,10 +67,12 @@ pub mod fill;
 pub mod ir;
 pub mod lang;
 pub mod lints;
+pub mod near;
 pub mod show;
 mod stream;
 pub mod syntax;
 pub mod table;
+pub mod why;
 
 use std::sync::{Mutex, PoisonError};
 

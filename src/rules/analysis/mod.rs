@@ -71,6 +71,7 @@ mod formula;
 #[cfg(test)]
 mod laws;
 mod outcome;
+mod partial;
 mod search;
 
 use std::cmp::{max, min};
@@ -79,6 +80,7 @@ use super::ir::{Checked, Rule, RuleId, RuleSet};
 use super::lang::{Automata, Meter, Smallest};
 use super::stream::Stream;
 use finder::Finder;
+pub use partial::{Known, Possible, Winners, winners};
 use formula::{Claims, Formula, Literal};
 use outcome::OutcomeId;
 use search::Asker;
