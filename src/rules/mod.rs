@@ -80,7 +80,7 @@ use crate::diag::{Code, Finding, Level, Levels, Sink, SourceFile};
 pub use analysis::Analysis;
 pub use engine::Scratch;
 pub use fill::Outcome;
-pub use ir::{Checked, RuleId, RuleInfo, RuleSet};
+pub use ir::{Atom, Checked, Predicate, Rule, RuleId, RuleInfo, RuleSet, Template, Test};
 pub use stream::Stream;
 pub use table::dump::TableDump;
 

@@ -171,10 +171,10 @@ fn small(stream: &Stream) -> Stream {
 }
 
 fn folded(rule: &Rule) -> Rule {
-    let conjuncts = rule.conjuncts.iter().map(|it| Conjunct {
-        predicate: folded_predicate(&it.predicate),
-        place: it.place,
-    });
+    let conjuncts = rule
+        .conjuncts
+        .iter()
+        .map(|it| Conjunct { predicate: folded_predicate(&it.predicate), place: it.place });
     Rule { conjuncts: conjuncts.collect(), ..rule.clone() }
 }
 
@@ -244,7 +244,8 @@ fn home_of(directory: &str, homes: &[String]) -> Option<String> {
     };
     let parents = homes.iter().filter_map(|home| home.rsplit_once('/'));
     let parents = parents.map(|(parent, _)| parent).filter(|parent| !parent.is_empty());
-    let root = Some("/root").filter(|it| directory.strip_prefix(it).is_some_and(|rest| rest.starts_with('/')));
+    let root = Some("/root")
+        .filter(|it| directory.strip_prefix(it).is_some_and(|rest| rest.starts_with('/')));
     let found = PARENTS.into_iter().chain(parents).find_map(below);
     found.or_else(|| root.map(str::to_owned)).filter(|home| !homes.contains(home))
 }
@@ -291,7 +292,10 @@ tags = ["personal"]
 
     #[test]
     fn the_directory_itself() {
-        assert_eq!(near(&at("/home/u/work/acme")), found(0, Kind::Itself, "~/work/acme", "~/work/acme"));
+        assert_eq!(
+            near(&at("/home/u/work/acme")),
+            found(0, Kind::Itself, "~/work/acme", "~/work/acme")
+        );
         assert_eq!(near(&at("/data")), found(0, Kind::Itself, "/data", "/data"));
         let codex = Stream { agent: vec!["codex".into()], ..at("/home/u/clients/x") };
         assert_eq!(near(&codex), found(1, Kind::Itself, "~/clients/<client>", "~/clients/x"));

@@ -259,10 +259,12 @@ fn found(atom: &Atom, stream: &Stream) -> Found {
         Test::Glob(pattern) => texts()
             .find(|text| pattern.matches(text))
             .map_or_else(|| differs(texts(), pattern), Found::Passes),
-        Test::IsNot(text) => texts()
-            .find(|it| it != text)
-            .map_or_else(|| Found::Only(text.clone()), Found::Passes),
-        Test::Weekday(days) => stream.weekday().map_or(Found::Missing, |day| Found::Day(day, *days)),
+        Test::IsNot(text) => {
+            texts().find(|it| it != text).map_or_else(|| Found::Only(text.clone()), Found::Passes)
+        }
+        Test::Weekday(days) => {
+            stream.weekday().map_or(Found::Missing, |day| Found::Day(day, *days))
+        }
         Test::Within(numbers) => stream
             .number(field)
             .map_or(Found::Missing, |value| Found::Number(value, numbers.clone())),
@@ -474,7 +476,8 @@ impl Divergence {
     fn sentence(&self, name: &str, homes: &[String]) -> String {
         let value = quote(&show::at_home(&self.value, homes));
         let matched = quote(&show::at_home(self.matched(), homes));
-        let nearest = if self.of > 1 { format!(", the nearest of {},", self.of) } else { String::new() };
+        let nearest =
+            if self.of > 1 { format!(", the nearest of {},", self.of) } else { String::new() };
         let whole = self.at == self.value.len();
         match &self.expected {
             Some(Expected::End) => format!("{name} {value}{nearest} goes on after {matched}"),
@@ -527,22 +530,23 @@ fn number(field: Field, value: i64, wanted: &Intervals) -> String {
     let below = wanted.ranges().iter().map(|(_, to)| *to).rfind(|to| *to < value);
     let above = wanted.ranges().iter().map(|(from, _)| *from).find(|from| *from > value);
     // Ranges hold both ends here; rules name the first number outside where that is the round one.
-    let less = above.map(|from| match from - 1 {
+    let less = |from: i64| match from - 1 {
         before if is_round(before) && !is_round(from) => format!("not more than {}", shown(before)),
         _ => format!("less than {}", shown(from)),
-    });
-    let more = below.map(|to| match to + 1 {
+    };
+    let more = |to: i64| match to + 1 {
         after if is_round(after) && !is_round(to) => format!("not less than {}", shown(after)),
         _ => format!("more than {}", shown(to)),
-    });
-    match (more, less) {
+    };
+    match (below, above) {
         _ if wanted.contains(value) => format!("{name} is {it}"),
         // All numbers but this one pass.
-        (Some(_), Some(_)) if below == Some(value - 1) && above == Some(value + 1) => {
-            format!("{name} is {it}")
+        (Some(to), Some(from)) if from - to == 2 => format!("{name} is {it}"),
+        (Some(to), Some(from)) => {
+            format!("{name} {it} lies in the gap {}..{}", shown(to + 1), shown(from))
         }
-        (Some(more), Some(less)) => format!("{name} {it} is {more} and {less}"),
-        (Some(one), None) | (None, Some(one)) => format!("{name} {it} is {one}"),
+        (Some(to), None) => format!("{name} {it} is {}", more(to)),
+        (None, Some(from)) => format!("{name} {it} is {}", less(from)),
         (None, None) => format!("{name} is {it}, and no {name} passes"),
     }
 }
@@ -623,13 +627,16 @@ mod tests {
             ("1m..12m", "12m is not less than 12m"),
             ("!= 12m", "is 12m"),
         ] {
-            assert_eq!(why(&format!("duration = '{asked}'"), &stream), [format!("duration {said}")]);
+            assert_eq!(
+                why(&format!("duration = '{asked}'"), &stream),
+                [format!("duration {said}")]
+            );
         }
         let noon = chrono::NaiveDate::from_ymd_opt(2025, 1, 28).unwrap().and_hms_opt(12, 0, 0);
         let stream = Stream { at: noon, ..Stream::default() };
         assert_eq!(
             why("time = '22:00..06:00'", &stream),
-            ["time 12:00 is not less than 06:00 and less than 22:00"]
+            ["time 12:00 lies in the gap 06:00..22:00"]
         );
         assert_eq!(why("weekday = ['sat', 'sun']", &stream), ["weekday is tue, not sat or sun"]);
     }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
-use super::shape;
+use super::{explain, near, shape};
 use crate::cli::app::{App, Config, RulesState, RunRules, short_id};
 use crate::cli::args::{CheckArgs, Format};
 use crate::cli::count;
@@ -13,6 +13,7 @@ use crate::cli::table::harmless;
 use crate::cli::{say, write_json};
 use crate::diag::{Code, Finding, Level, SourceFile, render};
 use crate::rules::analysis::{Judgement, Verdict};
+use crate::rules::near::Near;
 use crate::rules::{self, Analysis, Asked, Review, RuleInfo, RuleSet, Rules, Scratch, Stream};
 use crate::store::{derived, tags};
 use crate::tagging::Viewer;
@@ -20,7 +21,7 @@ use crate::tags::{Source, Tagged};
 
 pub(super) fn run(app: &App, args: &CheckArgs, out: &mut dyn Write) -> Outcome {
     match &args.stream {
-        Some(stream) => of_stream(app, stream, args.format, out),
+        Some(stream) => of_stream(app, stream, args, out),
         None if args.dry_run => dry_run(app, args.format, out),
         None => check(app, args, out),
     }
@@ -200,7 +201,7 @@ fn rule_in_json(rule: &RuleInfo, judgement: &Judgement, file: &str, before: usiz
 }
 
 /// The rules, or a failure that shows why there are none.
-fn rules_in_force(app: &App, config: &Config) -> Result<(), Failure> {
+pub(super) fn rules_in_force(app: &App, config: &Config) -> Result<(), Failure> {
     match &config.rules {
         RulesState::Ready(..) => Ok(()),
         RulesState::Missing => {
@@ -215,7 +216,7 @@ fn rules_in_force(app: &App, config: &Config) -> Result<(), Failure> {
     }
 }
 
-fn compiled(config: &Config) -> Option<&Rules> {
+pub(super) fn compiled(config: &Config) -> Option<&Rules> {
     match &config.rules {
         RulesState::Ready(rules, _) => Some(rules),
         _ => None,
@@ -223,14 +224,14 @@ fn compiled(config: &Config) -> Option<&Rules> {
 }
 
 /// A rule as it is called in sentences: its name in quotes, else `rule 3`.
-fn called(rule: &RuleInfo) -> String {
+pub(super) fn called(rule: &RuleInfo) -> String {
     match &rule.name {
         Some(name) => format!("\"{}\"", harmless(name)),
         None => rule.title(),
     }
 }
 
-fn of_stream(app: &App, text: &str, format: Format, out: &mut dyn Write) -> Outcome {
+fn of_stream(app: &App, text: &str, args: &CheckArgs, out: &mut dyn Write) -> Outcome {
     let (store, config) = app.up_to_date(RunRules::No)?;
     rules_in_force(app, &config)?;
     let row = app.stream(store.conn(), text)?;
@@ -240,7 +241,11 @@ fn of_stream(app: &App, text: &str, format: Format, out: &mut dyn Write) -> Outc
         let id = rules.first_match(&stream)?;
         Some((rules.rule(id).clone(), rules.outcome(id, &stream)))
     });
-    if format == Format::Json {
+    let explained = match args.explain {
+        true => explain::Explained::new(app, &config, &stream)?,
+        false => None,
+    };
+    if args.format == Format::Json {
         let tags: Vec<Value> = now
             .tags
             .iter()
@@ -249,17 +254,18 @@ fn of_stream(app: &App, text: &str, format: Format, out: &mut dyn Write) -> Outc
         let rule =
             winner.as_ref().map(|(rule, _)| json!({ "name": rule.title(), "line": rule.line }));
         let outcome = winner.as_ref().map(|(_, outcome)| outcome);
-        return write_json(
-            out,
-            &json!({
-                "stream": row.id,
-                "primary_cwd": stream.primary_cwd,
-                "tags": tags,
-                "rule": rule,
-                "would_apply": outcome.map(|it| applied(&now, &it.tags).0).unwrap_or_default(),
-                "project": outcome.and_then(|it| it.project.clone()),
-            }),
-        );
+        let mut shown = json!({
+            "stream": row.id,
+            "primary_cwd": stream.primary_cwd,
+            "tags": tags,
+            "rule": rule,
+            "would_apply": outcome.map(|it| applied(&now, &it.tags).0).unwrap_or_default(),
+            "project": outcome.and_then(|it| it.project.clone()),
+        });
+        if args.explain {
+            shown["explanation"] = explained.map_or_else(|| json!([]), |it| it.in_json());
+        }
+        return write_json(out, &shown);
     }
     let place = stream.primary_cwd.as_deref().unwrap_or(&row.name);
     writeln!(out, "Stream {}: {}", short_id(store.conn(), &row.id)?, harmless(place))?;
@@ -276,6 +282,9 @@ fn of_stream(app: &App, text: &str, format: Format, out: &mut dyn Write) -> Outc
             writeln!(out, "  Matched rule: none")?;
             writeln!(out, "  Would apply: none")?;
         }
+    }
+    if let Some(explained) = &explained {
+        explained.in_text(app.env.width(), out)?;
     }
     Ok(())
 }
@@ -315,13 +324,19 @@ fn dry_run(app: &App, format: Format, out: &mut dyn Write) -> Outcome {
     let all = rules.map(Rules::all).unwrap_or_default();
     let mut matched = vec![0_u64; all.len()];
     let (mut total, mut unmatched) = (0_u64, 0_u64);
+    let mut misses = near::Misses::default();
+    let sound = rules.and_then(|_| rules::check(&config.source, &app.rules_env()).rules);
+    let mut near = sound.as_ref().map(|sound| Near::new(&config.source, sound));
     for row in derived::without_rule_tags(conn)? {
         total += 1;
         let stream = viewer.view(&row)?;
         let winner = rules.and_then(|rules| rules.first_match_with(&stream, &mut scratch));
         match winner.and_then(|id| matched.get_mut(id.index())) {
             Some(count) => *count += 1,
-            None => unmatched += 1,
+            None => {
+                unmatched += 1;
+                misses.extend(near.as_mut().and_then(|near| near.of(&stream)));
+            }
         }
     }
     let hits = || all.iter().zip(&matched).filter(|(_, count)| **count > 0);
@@ -332,7 +347,12 @@ fn dry_run(app: &App, format: Format, out: &mut dyn Write) -> Outcome {
                 json!({ "name": name, "line": line, "tags": rule.tags, "streams": count })
             })
             .collect();
-        let summary = json!({ "streams": total, "rules": rules, "unmatched": unmatched });
+        let summary = json!({
+            "streams": total,
+            "rules": rules,
+            "unmatched": unmatched,
+            "near_misses": misses.in_json(all),
+        });
         return write_json(out, &summary);
     }
     writeln!(out, "{} without rule-applied tags:", count(total, "stream"))?;
@@ -344,5 +364,5 @@ fn dry_run(app: &App, format: Format, out: &mut dyn Write) -> Outcome {
     if unmatched > 0 {
         writeln!(out, "  {unmatched} unmatched (will use LLM suggestions)")?;
     }
-    Ok(())
+    misses.in_text(all, out)
 }

@@ -1,9 +1,15 @@
 //! `tt rules`: one file per subcommand, and what they share.
 
 mod check;
+mod draw;
 mod dump;
+mod explain;
+mod list;
 mod matching;
+mod near;
 mod shape;
+mod stats;
+mod which;
 
 use std::io::Write;
 use std::path::Path;
@@ -19,6 +25,9 @@ pub(super) fn run(app: &App, command: RulesCommand, out: &mut dyn Write) -> Outc
         RulesCommand::Check(args) => check::run(app, &args, out),
         RulesCommand::Match(args) => matching::run(app, &args, out),
         RulesCommand::Dump(args) => dump::run(app, &args, out),
+        RulesCommand::Which(args) => which::run(app, &args, out),
+        RulesCommand::List(args) => list::run(app, &args, out),
+        RulesCommand::Stats(args) => stats::run(app, &args, out),
     }
 }
 

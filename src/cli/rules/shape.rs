@@ -65,8 +65,8 @@ fn get<T: DeserializeOwned>(key: &str, value: Value, expected: &str) -> Result<T
     serde_json::from_value(value).map_err(|_| format!("'{key}' must be {expected}, not {shown}"))
 }
 
-/// A local time, or one with an offset.
-fn moment(text: &str, zone: Zone) -> Result<NaiveDateTime, String> {
+/// A local time, or one with an offset, which is put into `zone`.
+pub(super) fn moment(text: &str, zone: Zone) -> Result<NaiveDateTime, String> {
     let local =
         ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M"];
     let instant = DateTime::parse_from_rfc3339(text).ok();

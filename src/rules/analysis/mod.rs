@@ -80,9 +80,9 @@ use super::ir::{Checked, Rule, RuleId, RuleSet};
 use super::lang::{Automata, Meter, Smallest};
 use super::stream::Stream;
 use finder::Finder;
-pub use partial::{Known, Possible, Winners, winners};
 use formula::{Claims, Formula, Literal};
 use outcome::OutcomeId;
+pub use partial::{Known, Possible, Winners, winners};
 use search::Asker;
 
 /// What to find out, and how hard to try.

@@ -25,9 +25,7 @@ use super::search::{Answer, Asker, Blockers};
 use super::{Budget, Purse, Space};
 use crate::diag::Span;
 use crate::rules::fields::{Field, Type};
-use crate::rules::ir::{
-    Atom, Checked, Conjunct, Predicate, Rule, RuleId, RuleInfo, RuleSet, Test,
-};
+use crate::rules::ir::{Atom, Checked, Conjunct, Predicate, Rule, RuleId, RuleInfo, RuleSet, Test};
 use crate::rules::lang::{Exhausted, Smallest};
 use crate::rules::stream::Stream;
 
@@ -90,7 +88,9 @@ pub fn winners(rules: &Checked<RuleSet>, known: &Known, budget: Budget) -> Winne
     let mut fields = BTreeSet::new();
     for rule in &left {
         let is_goal = rule.info.id == goal;
-        if !is_goal && (!rule.info.enabled || rule.conjuncts.iter().any(|it| is_false(&it.predicate))) {
+        if !is_goal
+            && (!rule.info.enabled || rule.conjuncts.iter().any(|it| is_false(&it.predicate)))
+        {
             continue;
         }
         let open: Vec<usize> = open(rule);
