@@ -315,12 +315,9 @@ tags = ["personal"]
 
     #[test]
     fn homes() {
-        for (cwd, home) in [
-            ("/home/other/work/acme/x", "/home/other"),
-            ("/Users/u/work/acme/x", "/Users/u"),
-            ("/root/work/acme/", "/root"),
-        ] {
-            assert_eq!(near(&at(cwd)), found(0, Kind::Home, home, cwd));
+        for home in ["/home/other", "/Users/u", "/root"] {
+            let cwd = format!("{home}/work/acme/x");
+            assert_eq!(near(&at(&cwd)), found(0, Kind::Home, home, &cwd));
         }
         assert_eq!(near(&at("/srv/work/acme/x")), None);
         assert_eq!(near(&at("/home/other/data/x")), None, "not below '~'");

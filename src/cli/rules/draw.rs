@@ -67,7 +67,13 @@ impl Artist<'_> {
             said.push_str(&format!(" (this is the nearest of {})", divergence.of));
         }
         out.push_str(&format!("{:indent$}{shown}\n", ""));
-        out.push_str(&format!("{:1$}^ {said}\n", "", indent + column));
+        // Beside the mark, on the side where there is room.
+        let left = said.width() + 1;
+        if column + 1 + left > room && left <= column {
+            out.push_str(&format!("{:1$}{said} ^\n", "", indent + column - left));
+        } else {
+            out.push_str(&format!("{:1$}^ {said}\n", "", indent + column));
+        }
     }
 
     /// The value and the part of it that matches, both with `~` for a home or both without.

@@ -166,8 +166,8 @@ fn node(it: &Node, homes: &[String]) -> Value {
     shown
 }
 
-/// What decided a test. Of a text that differs, `matched` is how many of its characters a match
-/// can begin with.
+/// What decided a test. Of a text that differs, `matched` is the beginning that a match can have,
+/// and `expected` what would have to come next.
 fn test(reason: &Reason) -> Value {
     let field = reason.field.info();
     let mut shown = json!({ "field": field.name });
@@ -179,7 +179,7 @@ fn test(reason: &Reason) -> Value {
         Found::Day(day, _) => ("day", day.to_string().to_lowercase().into()),
         Found::Number(value, _) => ("number", rules::show::number(field.ty, *value).into()),
         Found::Differs(it) => {
-            shown["matched"] = it.progress().into();
+            shown["matched"] = it.matched().into();
             shown["expected"] = it.expected.as_ref().map(ToString::to_string).into();
             ("differs", it.value.as_str().into())
         }

@@ -158,7 +158,11 @@ impl Answer<'_> {
         }
         let nearest = self.unmatched().and_then(|stream| self.nearest(stream));
         if let Some(Nearest { rule, failing }) = nearest {
-            writeln!(out, "\nNearest is {} (line {}):", called(&rule.info), rule.info.line)?;
+            let nearest = match self.winners.certain() {
+                Some(_) => "Nearest is",
+                None => "Where none matches, nearest is",
+            };
+            writeln!(out, "\n{nearest} {} (line {}):", called(&rule.info), rule.info.line)?;
             let artist = Artist { file: self.file, homes: &self.rules.homes, width };
             let mut drawn = String::new();
             failing.iter().for_each(|condition| artist.condition(condition, 2, &mut drawn));
