@@ -238,9 +238,14 @@ pub(super) struct RecomputeArgs {
 #[derive(Subcommand, Debug)]
 pub(super) enum RulesCommand {
     /// Check the rule file; or see what it does to streams
-    #[command(after_help = "Examples:\n  tt rules check\n  tt rules check rules.toml\n  \
+    #[command(after_help = "Examples:\n  tt rules check\n  tt rules check rules.toml --watch\n  \
+        tt rules check --deny warnings --allow overlap rules/*.toml\n  \
+        tt rules check --format github --output sarif=tt.sarif rules.toml\n  \
+        tt rules check - --stdin-filename rules.toml < rules.toml\n  \
         tt rules check --stream a1b2c3d --explain\n  tt rules check --dry-run\n\n\
-        Exit status: 0 without errors, 1 with errors.")]
+        A CODE is a code or its name, such as R0302 or shadowed; 'warnings' is all that would be \
+        one.\n\n\
+        Exit status: 0 without errors, 1 with errors, 2 where a file cannot be read.")]
     Check(CheckArgs),
     /// Run the rules over streams from a file, without a database
     #[command(after_help = "Examples:\n  \
@@ -431,9 +436,12 @@ pub(super) enum Stage {
 /// `tt rules check`
 #[derive(Args, Debug, Default)]
 pub(super) struct CheckArgs {
-    /// Rule files to check instead of the config
+    /// Rule files to check instead of the config; '-' is stdin
     #[arg(value_name = "FILE", conflicts_with_all = ["stream", "dry_run"])]
     pub(super) files: Vec<PathBuf>,
+    /// What to call the file on stdin
+    #[arg(long, value_name = "NAME", requires = "files")]
+    pub(super) stdin_filename: Option<String>,
     /// Which rule matches this stream, and what it would give
     #[arg(long, value_name = "ID", conflicts_with = "dry_run")]
     pub(super) stream: Option<String>,
@@ -446,15 +454,78 @@ pub(super) struct CheckArgs {
     /// Show what was proven of every rule, with the smallest stream it wins and loses
     #[arg(long, short)]
     pub(super) verbose: bool,
-    /// Also name rules that share streams, neither containing the other
+    /// Also name rules that share streams, neither containing the other: --warn overlap
     #[arg(long)]
     pub(super) overlaps: bool,
+    /// Levels, going before those of [rules.lints]
+    #[command(flatten)]
+    pub(super) levels: LevelArgs,
     /// How to write what was found
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub(super) format: Format,
+    pub(super) format: CheckFormat,
+    /// Write it to a file as well, in a format of its own; may be given several times
+    #[arg(
+        long,
+        value_name = "FORMAT=FILE",
+        value_parser = format_and_file,
+        conflicts_with_all = ["stream", "dry_run"]
+    )]
+    pub(super) output: Vec<(CheckFormat, PathBuf)>,
+    /// Let what was found not fail the check
+    #[arg(long, conflicts_with_all = ["stream", "dry_run"])]
+    pub(super) exit_zero: bool,
+    /// Check again whenever a file changes, until stopped
+    #[arg(long, conflicts_with_all = ["stream", "dry_run"])]
+    pub(super) watch: bool,
 }
 
-/// How to write findings.
+/// Levels of findings.
+#[derive(Args, Debug, Default)]
+pub(super) struct LevelArgs {
+    /// Fail the check over these findings
+    #[arg(long, value_name = "CODE|warnings")]
+    pub(super) deny: Vec<String>,
+    /// Say these findings, and let the check pass
+    #[arg(long, value_name = "CODE")]
+    pub(super) warn: Vec<String>,
+    /// Say nothing of these findings
+    #[arg(long, value_name = "CODE|warnings")]
+    pub(super) allow: Vec<String>,
+}
+
+/// How to write the findings of a check.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum CheckFormat {
+    /// For people
+    #[default]
+    Text,
+    /// A line per finding
+    Short,
+    /// For programs, with verdicts and witnesses
+    Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// Annotations of GitHub Actions
+    Github,
+    /// A code quality report of GitLab
+    Gitlab,
+    /// A test report
+    Junit,
+}
+
+fn format_and_file(text: &str) -> Result<(CheckFormat, PathBuf), String> {
+    let names = CheckFormat::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+    let names: Vec<_> = names.map(|value| value.get_name().to_owned()).collect();
+    let (format, file) = text
+        .split_once('=')
+        .filter(|(_, file)| !file.is_empty())
+        .ok_or_else(|| "write FORMAT=FILE, such as sarif=tt.sarif".to_owned())?;
+    let format = CheckFormat::from_str(format, false)
+        .map_err(|_| format!("'{format}' is none of {}", names.join(", ")))?;
+    Ok((format, PathBuf::from(file)))
+}
+
+/// For people or for programs.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) enum Format {
     /// For people

@@ -14,6 +14,8 @@ use crate::store::StoreError;
 pub(super) enum Failure {
     /// It was called wrongly: exit status 2.
     Usage(String),
+    /// A check could not look at what it was to check: exit status 2.
+    Broken(String),
     /// It failed: exit status 1. What went wrong, where, and what to do.
     Failed(String),
     /// Another command holds the database: exit status 1.
@@ -39,7 +41,7 @@ impl Failure {
                 super::say(&format!("Error: {text}"));
                 ExitCode::from(1)
             }
-            Self::Usage(text) => {
+            Self::Usage(text) | Self::Broken(text) => {
                 super::say(&format!("Error: {text}"));
                 ExitCode::from(2)
             }

@@ -15,6 +15,8 @@
 //! INVARIANT (allowances): an allowance that is in force hides at least one finding; any other is
 //! itself a finding.
 
+use std::collections::BTreeSet;
+
 use super::syntax::LintNode;
 use super::syntax::layout::Layout;
 use crate::diag::suggest::nearest;
@@ -50,39 +52,68 @@ pub fn levels(written: &[LintNode], sink: &mut Sink) -> Levels {
     levels
 }
 
-/// The code of a lint, or a finding that there is none.
-fn lint(name: &str, span: Span, sink: &mut Sink) -> Option<Code> {
+/// The code called `name`, if its level can be set; else why not.
+///
+/// # Errors
+///
+/// A few words for the person who wrote the name.
+pub fn named(name: &str) -> Result<Code, Unknown> {
     match Code::named(name) {
-        Some(code) if code.is_lint() => Some(code),
-        Some(code) => {
-            let headline = format!("{} is always an error", quote(name));
-            sink.push(
-                Finding::new(Code::UnknownLint, span, headline)
-                    .label("no level can be set for this")
-                    .note(format!("{code}: {}; with it no rule can run", code.summary())),
-            );
-            None
-        }
+        Some(code) if code.is_lint() => Ok(code),
+        Some(code) => Err(Unknown::Error(code)),
         None => {
-            let headline = format!("unknown lint {}", quote(name));
-            let finding = Finding::new(Code::UnknownLint, span, headline);
             let lints = || Code::ALL.iter().filter(|code| code.is_lint());
             let words = lints().map(|code| code.slug()).chain(lints().map(|code| code.id()));
-            sink.push(match nearest(name, words) {
+            Err(Unknown::Name { meant: nearest(name, words) })
+        }
+    }
+}
+
+/// Why a name is not that of a lint.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Unknown {
+    /// What it names stops the rules.
+    #[error("this is always an error: with it no rule can run")]
+    Error(Code),
+    /// There is none of this name.
+    #[error("unknown lint{}", meant.map_or_else(String::new, |it| format!(", did you mean {it}?")))]
+    Name {
+        /// The one that was perhaps meant.
+        meant: Option<&'static str>,
+    },
+}
+
+/// The code of a lint, or a finding that there is none.
+fn lint(name: &str, span: Span, sink: &mut Sink) -> Option<Code> {
+    let finding = match named(name) {
+        Ok(code) => return Some(code),
+        Err(Unknown::Error(code)) => {
+            let headline = format!("{} is always an error", quote(name));
+            Finding::new(Code::UnknownLint, span, headline)
+                .label("no level can be set for this")
+                .note(format!("{code}: {}; with it no rule can run", code.summary()))
+        }
+        Err(Unknown::Name { meant }) => {
+            let headline = format!("unknown lint {}", quote(name));
+            let finding = Finding::new(Code::UnknownLint, span, headline);
+            match meant {
                 Some(meant) => finding
                     .detail(format!("Did you mean: {meant}?"))
                     .label(format!("did you mean '{meant}'?"))
                     .edit(span, meant),
                 None => finding.label("not known").help("'tt rules explain' lists them all"),
-            });
-            None
+            }
         }
-    }
+    };
+    sink.push(finding);
+    None
 }
 
 /// A comment that allows findings.
 struct Allowance {
     place: Span,
+    /// The block of the rule that it belongs to, by number.
+    block: Option<usize>,
     codes: Vec<(Code, Span)>,
 }
 
@@ -97,21 +128,24 @@ pub fn allowed(
     complete: bool,
 ) -> Vec<Finding> {
     let mut sink = Sink::default();
-    let allowances: Vec<_> =
+    let block = |byte: usize| {
+        let at = layout.blocks.partition_point(|it| it.end <= byte);
+        layout.blocks.get(at).is_some_and(|it| it.start <= byte).then_some(at)
+    };
+    let mut allowances: Vec<_> =
         layout.comments.iter().filter_map(|span| allowance(file, *span, &mut sink)).collect();
-    let block = |byte: usize| layout.blocks.iter().position(|it| it.start <= byte && byte < it.end);
-    let mut used = vec![Vec::new(); allowances.len()];
+    for allowance in &mut allowances {
+        allowance.block = block(allowance.place.start);
+    }
+    let mut used = vec![BTreeSet::new(); allowances.len()];
     for finding in findings {
         let here = block(finding.primary.span.start);
         let mut hidden = false;
         for (allowance, used) in allowances.iter().zip(&mut used) {
-            let codes = allowance.codes.iter().map(|(code, _)| *code);
-            if here.is_some()
-                && block(allowance.place.start) == here
-                && codes.into_iter().any(|code| code == finding.code)
-            {
+            let names_it = || allowance.codes.iter().any(|(code, _)| *code == finding.code);
+            if here.is_some() && allowance.block == here && names_it() {
                 hidden = true;
-                used.push(finding.code);
+                used.insert(finding.code);
             }
         }
         if !hidden {
@@ -119,19 +153,13 @@ pub fn allowed(
         }
     }
     for (allowance, used) in allowances.iter().zip(&used).filter(|_| complete) {
-        let stands = block(allowance.place.start).is_some();
-        unused(file, allowance, used, stands, &mut sink);
+        unused(file, allowance, used, &mut sink);
     }
     sink.into_findings()
 }
 
-fn unused(
-    file: &SourceFile,
-    allowance: &Allowance,
-    used: &[Code],
-    in_a_rule: bool,
-    sink: &mut Sink,
-) {
+fn unused(file: &SourceFile, allowance: &Allowance, used: &BTreeSet<Code>, sink: &mut Sink) {
+    let in_a_rule = allowance.block.is_some();
     let idle: Vec<_> = allowance.codes.iter().filter(|(code, _)| !used.contains(code)).collect();
     for (code, span) in &idle {
         let headline = format!("allowance of {code} allows nothing");
@@ -209,5 +237,5 @@ fn allowance(file: &SourceFile, place: Span, sink: &mut Sink) -> Option<Allowanc
         );
         return None;
     }
-    Some(Allowance { place, codes })
+    Some(Allowance { place, block: None, codes })
 }

@@ -23,6 +23,7 @@ mod rules;
 mod rules_check;
 mod rules_dump;
 mod rules_explain;
+mod rules_formats;
 mod rules_list;
 mod rules_match;
 mod rules_stats;

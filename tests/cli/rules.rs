@@ -232,7 +232,7 @@ fn a_config_that_cannot_be_read_stops_the_rules_and_not_the_report() {
             "{ran:#?}"
         );
         assert_eq!(tt.tags_at(&web), ["acme (rule)", "billable (rule)"]);
-        tt.run("rules check").fails_about(&["config.toml"]);
+        tt.run("rules check").says_wrong_usage(&["config.toml"]);
     }
 }
 

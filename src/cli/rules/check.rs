@@ -1,154 +1,204 @@
 //! `tt rules check`: is the rule file right, and what does it do to streams?
 
-use std::io::Write;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{explain, near, shape};
+use super::explained::Explained;
+use super::form::{self, Look};
+use super::{near, watch};
 use crate::cli::app::{App, Config, RulesState, RunRules, short_id};
-use crate::cli::args::{CheckArgs, Format};
+use crate::cli::args::{CheckArgs, CheckFormat, Format, LevelArgs};
 use crate::cli::count;
 use crate::cli::error::{Failure, Outcome};
 use crate::cli::table::harmless;
 use crate::cli::{say, write_json};
-use crate::diag::{Code, Finding, Level, SourceFile, render};
-use crate::rules::analysis::{Judgement, Verdict};
+use crate::diag::{Code, Finding, Level, Levels, Severity, SourceFile};
+use crate::rules::analysis::Verdict;
 use crate::rules::near::Near;
-use crate::rules::{self, Analysis, Asked, Review, RuleInfo, RuleSet, Rules, Scratch, Stream};
+use crate::rules::{self, Analysis, Asked, Review, RuleInfo, RuleSet, Rules, Scratch, lints};
 use crate::store::{derived, tags};
 use crate::tagging::Viewer;
 use crate::tags::{Source, Tagged};
 
 pub(super) fn run(app: &App, args: &CheckArgs, out: &mut dyn Write) -> Outcome {
+    let of_streams = || match args.format {
+        CheckFormat::Text => Ok(Format::Text),
+        CheckFormat::Json => Ok(Format::Json),
+        CheckFormat::Short
+        | CheckFormat::Sarif
+        | CheckFormat::Github
+        | CheckFormat::Gitlab
+        | CheckFormat::Junit => Err(Failure::Usage(
+            "what rules do to streams is written as text or json\n  \
+             Leave --format out, or write --format json."
+                .to_owned(),
+        )),
+    };
     match &args.stream {
-        Some(stream) => of_stream(app, stream, args, out),
-        None if args.dry_run => dry_run(app, args.format, out),
+        Some(stream) => of_stream(app, stream, args.explain, of_streams()?, out),
+        None if args.dry_run => dry_run(app, of_streams()?, out),
+        None if args.watch => watch::run(app, args, out),
         None => check(app, args, out),
     }
 }
 
 /// A file that was checked.
-struct Checked {
-    file: SourceFile,
-    findings: Vec<Finding>,
-    /// The rules and what was proven of them, if nothing is an error.
-    rules: Option<(rules::Checked<RuleSet>, Analysis)>,
+pub(super) struct Checked {
+    pub(super) file: SourceFile,
+    /// Where it lies, for programs.
+    pub(super) path: String,
+    pub(super) findings: Vec<Finding>,
+    /// The rules and what was proven of them, if nothing stops them.
+    pub(super) rules: Option<(rules::Checked<RuleSet>, Analysis)>,
 }
 
 impl Checked {
-    fn new(file: SourceFile, app: &App, args: &CheckArgs) -> Self {
-        let mut asked = Asked::default();
-        asked.options.losses = args.verbose;
-        if args.overlaps {
-            asked.levels.set(Code::Overlap, Level::Warn);
-        }
-        let Review { findings, rules } = rules::review(&file, &app.rules_env(), &asked);
-        Self { file, findings, rules }
+    fn new(file: SourceFile, path: String, app: &App, asked: &Asked) -> Self {
+        let Review { findings, rules } = rules::review(&file, &app.rules_env(), asked);
+        Self { file, path, findings, rules }
     }
 
-    fn errors(&self) -> usize {
-        self.findings.iter().filter(|finding| finding.stops()).count()
+    pub(super) fn count(&self, severity: Severity) -> u64 {
+        self.findings.iter().filter(|finding| finding.severity == severity).count() as u64
     }
 }
 
-fn check(app: &App, args: &CheckArgs, out: &mut dyn Write) -> Outcome {
-    let mut checked = Vec::new();
-    let mut wrong_settings = None;
+/// What to look for, and how much to make of it.
+fn asked(args: &CheckArgs) -> Result<Asked, Failure> {
+    let mut asked = Asked { levels: levels(&args.levels)?, ..Asked::default() };
+    asked.options.losses = args.verbose;
+    if args.overlaps && asked.levels.of(Code::Overlap) == Level::Allow {
+        asked.levels.set(Code::Overlap, Level::Warn);
+    }
+    Ok(asked)
+}
+
+/// Levels as the command line sets them.
+fn levels(args: &LevelArgs) -> Result<Levels, Failure> {
+    let mut levels = Levels::default();
+    let mut named = BTreeMap::new();
+    let all = [(Level::Deny, &args.deny), (Level::Warn, &args.warn), (Level::Allow, &args.allow)];
+    for (level, names) in all {
+        for name in names {
+            if name == lints::WARNINGS && level != Level::Warn {
+                levels.set_warnings(level);
+                continue;
+            }
+            let code = lints::named(name).map_err(|why| {
+                let why = format!("--{level} {}: {why}", harmless(name));
+                Failure::Usage(format!("{why}\n  'tt rules explain' lists all codes and names."))
+            })?;
+            if let Some(other) = named.insert(code, level).filter(|other| *other != level) {
+                let why = format!("--{other} and --{level} both name {code}");
+                return Err(Failure::Usage(why));
+            }
+            levels.set(code, level);
+        }
+    }
+    Ok(levels)
+}
+
+/// What was checked, and what could not be.
+pub(super) struct Run {
+    pub(super) checked: Vec<Checked>,
+    /// Why files could not be looked at.
+    pub(super) broken: Vec<String>,
+    /// What is wrong in the config outside of the rules.
+    wrong_settings: Option<String>,
+}
+
+/// Checks the files that were named, else the config.
+pub(super) fn look(app: &App, args: &CheckArgs) -> Result<Run, Failure> {
+    let asked = asked(args)?;
+    let mut run = Run { checked: Vec::new(), broken: Vec::new(), wrong_settings: None };
     if args.files.is_empty() {
         let Config { source, rules, settings, .. } = app.read_config();
         match rules {
             RulesState::Missing => {
                 say(&app.missing_config());
-                if args.format == Format::Json {
-                    in_json(&[], out)?;
-                }
-                return Ok(());
+                return Ok(run);
             }
-            RulesState::Unreadable(why) => return Err(Failure::Failed(why)),
+            RulesState::Unreadable(why) => return Err(Failure::Broken(why)),
             RulesState::Broken => {}
-            RulesState::Ready(..) => wrong_settings = settings.err(),
+            RulesState::Ready(..) => run.wrong_settings = settings.err(),
         }
-        checked.push(Checked::new(source, app, args));
+        run.checked.push(Checked::new(source, slashed(&app.config), app, &asked));
     }
-    for path in &args.files {
-        checked.push(Checked::new(super::read(path)?, app, args));
-    }
-    match args.format {
-        Format::Json => in_json(&checked, out)?,
-        Format::Text => {
-            let colour = app.env.colour(app.env.out_is_terminal);
-            for it in &checked {
-                in_text(it, colour, out)?;
-                if args.verbose {
-                    verdicts(it, out)?;
-                }
+    let mut seen = BTreeSet::new();
+    for path in args.files.iter().filter(|path| seen.insert(path.as_path())) {
+        let stdin = args.stdin_filename.as_deref().filter(|_| path.as_os_str() == "-");
+        let name = stdin.map_or_else(|| path.display().to_string(), str::to_owned);
+        let name = if name == "-" { "<stdin>".to_owned() } else { name };
+        match super::read_as(path, &name) {
+            Ok(file) => {
+                let path = slashed(Path::new(&name));
+                run.checked.push(Checked::new(file, path, app, &asked));
             }
+            Err(Failure::Broken(why)) => run.broken.push(why),
+            Err(failure) => return Err(failure),
         }
     }
-    match wrong_settings {
+    Ok(run)
+}
+
+/// A path as other programs read it.
+fn slashed(path: &Path) -> String {
+    path.display().to_string().replace(std::path::MAIN_SEPARATOR, "/")
+}
+
+/// Writes what was found wherever it is wanted.
+pub(super) fn show(app: &App, args: &CheckArgs, run: &Run, out: &mut dyn Write) -> Outcome {
+    let colour = app.env.colour(app.env.out_is_terminal);
+    let look = Look { format: args.format, colour, verbose: args.verbose };
+    out.write_all(form::write(&run.checked, look).as_bytes())?;
+    for (format, path) in &args.output {
+        let look = Look { format: *format, colour: false, verbose: args.verbose };
+        replace(path, &form::write(&run.checked, look)).map_err(|error| {
+            Failure::Broken(format!("cannot write {}: {error}", path.display()))
+        })?;
+    }
+    Ok(())
+}
+
+/// Puts a text in the place of a file, so that nobody ever reads half of it.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    // A pipe or a device is written to, not replaced.
+    if path.metadata().is_ok_and(|it| !it.is_file()) {
+        return std::fs::write(path, text);
+    }
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().permissions(permissions(path)).tempfile_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// Those of the file, or those of a new one.
+fn permissions(path: &Path) -> std::fs::Permissions {
+    use std::os::unix::fs::PermissionsExt as _;
+    let of_file = path.metadata().map(|it| it.permissions());
+    of_file.unwrap_or_else(|_| std::fs::Permissions::from_mode(0o666))
+}
+
+fn check(app: &App, args: &CheckArgs, out: &mut dyn Write) -> Outcome {
+    let run = look(app, args)?;
+    show(app, args, &run, out)?;
+    if !run.broken.is_empty() {
+        return Err(Failure::Broken(run.broken.join("\nError: ")));
+    }
+    let fails = run.checked.iter().any(|it| it.count(Severity::Error) > 0);
+    match run.wrong_settings {
+        _ if args.exit_zero => Ok(()),
         Some(why) => Err(Failure::Failed(format!("{} {why}", app.config_name()))),
-        None if checked.iter().any(|it| it.errors() > 0) => Err(Failure::Found),
+        None if fails => Err(Failure::Found),
         None => Ok(()),
     }
 }
 
-fn in_text(checked: &Checked, colour: bool, out: &mut dyn Write) -> Outcome {
-    let name = checked.file.name();
-    if !checked.findings.is_empty() {
-        writeln!(out, "{}", render::human::render(&checked.findings, &checked.file, colour))?;
-    }
-    let warnings = (checked.findings.len() - checked.errors()) as u64;
-    match &checked.rules {
-        Some((rules, analysis)) => {
-            if analysis.pairs_left > 0 {
-                let pairs = count(analysis.pairs_left, "pair");
-                writeln!(out, "{name}: {pairs} of rules not compared for overlaps: too many")?;
-            }
-            let loaded = count(rules.rules.len() as u64, "rule");
-            match warnings {
-                0 => writeln!(out, "{name}: {loaded} loaded, all valid")?,
-                n => writeln!(out, "{name}: {loaded} loaded, {}", count(n, "warning"))?,
-            }
-        }
-        None => {
-            let errors = count(checked.errors() as u64, "error");
-            match warnings {
-                0 => writeln!(out, "{name}: {errors}; no rule runs until fixed")?,
-                n => {
-                    writeln!(
-                        out,
-                        "{name}: {errors}, {}; no rule runs until fixed",
-                        count(n, "warning")
-                    )?;
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-/// What was proven of each rule, with the streams that prove it.
-fn verdicts(checked: &Checked, out: &mut dyn Write) -> Outcome {
-    let Some((rules, analysis)) = &checked.rules else { return Ok(()) };
-    let show = |stream: &Stream| harmless(&rules::show::stream(stream, &rules.homes));
-    for (rule, judgement) in rules.rules.iter().zip(&analysis.rules) {
-        let name = called(&rule.info);
-        let off = if rule.info.enabled { "" } else { " (switched off)" };
-        let verdict = word(&judgement.verdict);
-        writeln!(out, "  {name} (line {}): {}{off}", rule.info.line, verdict.replace('_', " "))?;
-        if let Verdict::Reachable { witness } = &judgement.verdict {
-            writeln!(out, "    wins  {}", show(witness))?;
-        }
-        if let Some(loss) = &judgement.loss {
-            let winner = rules.rules.get(loss.to.index());
-            let winner = winner.map_or_else(String::new, |rule| called(&rule.info));
-            writeln!(out, "    loses {} to {winner}", show(&loss.stream))?;
-        }
-    }
-    Ok(())
-}
-
-const fn word(verdict: &Verdict) -> &'static str {
+pub(super) const fn word(verdict: &Verdict) -> &'static str {
     match verdict {
         Verdict::Reachable { .. } => "reachable",
         Verdict::Shadowed { .. } => "shadowed",
@@ -156,48 +206,6 @@ const fn word(verdict: &Verdict) -> &'static str {
         Verdict::Unsatisfiable { .. } => "unsatisfiable",
         Verdict::NotProven { .. } => "not_proven",
     }
-}
-
-fn in_json(checked: &[Checked], out: &mut dyn Write) -> Outcome {
-    let files: Vec<&str> = checked.iter().map(|it| it.file.name()).collect();
-    let mut rules = Vec::new();
-    let mut findings = Vec::new();
-    for it in checked {
-        let before = rules.len();
-        if let Some((set, analysis)) = &it.rules {
-            let file = it.file.name();
-            let judged = set.rules.iter().zip(&analysis.rules);
-            rules.extend(judged.map(|(rule, it)| rule_in_json(&rule.info, it, file, before)));
-        }
-        if let Value::Array(found) = render::json::render(&it.findings, &it.file) {
-            findings.extend(found);
-        }
-    }
-    write_json(out, &json!({ "files": files, "rules": rules, "findings": findings }))
-}
-
-/// A rule with its verdict; `before` is the number of rules in the files before this one.
-fn rule_in_json(rule: &RuleInfo, judgement: &Judgement, file: &str, before: usize) -> Value {
-    let (by, same, witness) = match &judgement.verdict {
-        Verdict::Reachable { witness } => (Vec::new(), false, Some(witness)),
-        Verdict::Shadowed { by, same_effect, .. } => (vec![*by], *same_effect, None),
-        Verdict::Unreachable { cover, same_effect, .. } => {
-            (cover.rules().to_vec(), *same_effect, None)
-        }
-        Verdict::Unsatisfiable { .. } | Verdict::NotProven { .. } => (Vec::new(), false, None),
-    };
-    json!({
-        "index": before + rule.index(),
-        "name": rule.title(),
-        "file": file,
-        "line": rule.line,
-        "enabled": rule.enabled,
-        "verdict": word(&judgement.verdict),
-        "same_effect": same,
-        "by": by.iter().map(|id| before + id.index()).collect::<Vec<_>>(),
-        "redundant": judgement.redundant.is_some(),
-        "witness": witness.map(shape::of),
-    })
 }
 
 /// The rules, or a failure that shows why there are none.
@@ -231,7 +239,7 @@ pub(super) fn called(rule: &RuleInfo) -> String {
     }
 }
 
-fn of_stream(app: &App, text: &str, args: &CheckArgs, out: &mut dyn Write) -> Outcome {
+fn of_stream(app: &App, text: &str, explain: bool, format: Format, out: &mut dyn Write) -> Outcome {
     let (store, config) = app.up_to_date(RunRules::No)?;
     rules_in_force(app, &config)?;
     let row = app.stream(store.conn(), text)?;
@@ -241,11 +249,11 @@ fn of_stream(app: &App, text: &str, args: &CheckArgs, out: &mut dyn Write) -> Ou
         let id = rules.first_match(&stream)?;
         Some((rules.rule(id).clone(), rules.outcome(id, &stream)))
     });
-    let explained = match args.explain {
-        true => explain::Explained::new(app, &config, &stream)?,
+    let explained = match explain {
+        true => Explained::new(app, &config, &stream)?,
         false => None,
     };
-    if args.format == Format::Json {
+    if format == Format::Json {
         let tags: Vec<Value> = now
             .tags
             .iter()
@@ -262,7 +270,7 @@ fn of_stream(app: &App, text: &str, args: &CheckArgs, out: &mut dyn Write) -> Ou
             "would_apply": outcome.map(|it| applied(&now, &it.tags).0).unwrap_or_default(),
             "project": outcome.and_then(|it| it.project.clone()),
         });
-        if args.explain {
+        if explain {
             shown["explanation"] = explained.map_or_else(|| json!([]), |it| it.in_json());
         }
         return write_json(out, &shown);

@@ -3,15 +3,17 @@
 mod check;
 mod draw;
 mod dump;
-mod explain;
+mod explained;
+mod form;
 mod list;
 mod matching;
 mod near;
 mod shape;
 mod stats;
+mod watch;
 mod which;
 
-use std::io::Write;
+use std::io::{self, Read as _, Write};
 use std::path::Path;
 
 use super::app::App;
@@ -31,13 +33,24 @@ pub(super) fn run(app: &App, command: RulesCommand, out: &mut dyn Write) -> Outc
     }
 }
 
-/// A file the user named.
+/// A file the user named; `-` is stdin.
 fn read(path: &Path) -> Result<SourceFile, Failure> {
-    let bytes = std::fs::read(path)
-        .map_err(|error| Failure::Failed(format!("cannot read {}: {error}", path.display())))?;
+    read_as(path, &path.display().to_string())
+}
+
+/// The same, shown as `name`.
+fn read_as(path: &Path, name: &str) -> Result<SourceFile, Failure> {
+    let bytes = match path.as_os_str() == "-" {
+        true => {
+            let mut bytes = Vec::new();
+            io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+        }
+        false => std::fs::read(path),
+    };
+    let bytes = bytes.map_err(|error| Failure::Broken(format!("cannot read {name}: {error}")))?;
     let text = String::from_utf8(bytes)
-        .map_err(|error| Failure::Failed(format!("{} is not UTF-8: {error}", path.display())))?;
-    Ok(SourceFile::new(path.display().to_string(), text))
+        .map_err(|error| Failure::Broken(format!("{name} is not UTF-8: {error}")))?;
+    Ok(SourceFile::new(name, text))
 }
 
 /// The named rule file, or the config.

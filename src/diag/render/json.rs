@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::diag::{Edit, Finding, Label, SourceFile};
+use crate::diag::{Edit, Finding, Label, Safety, SourceFile};
 
 /// The findings as a JSON array. Lines and columns count from 1, columns in characters.
 #[must_use]
@@ -48,6 +48,8 @@ fn edit(edit: &Edit, file: &SourceFile) -> Value {
     let start = file.position(edit.span.start);
     let end = file.position(edit.span.end);
     json!({
+        "title": edit.title,
+        "safe": edit.safety == Safety::Safe,
         "line": start.line,
         "column": start.column,
         "end_line": end.line,
