@@ -27,6 +27,7 @@
 //! | engine | one search | [`engine`] |
 //! | fill | captures in tags | [`fill`] |
 //! | analysis | which rules can win, beside the table | [`analysis`] |
+//! | why, near | what one rule says of one stream, and which one it just misses | [`why`], [`near`] |
 //!
 //! This module is the façade, and the only one that names them all:
 //!

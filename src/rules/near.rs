@@ -40,7 +40,8 @@ pub struct Miss {
     pub rule: RuleId,
     /// How it is missed.
     pub kind: Kind,
-    /// What to add: a glob to the rule, or a home to `homes`; `None` where nothing is certain.
+    /// What to add so that the rule matches: a glob beside the one that misses, or a home to
+    /// `homes`; `None` where no single thing does.
     pub add: Option<String>,
     /// The value that misses, paths under a home with `~`.
     pub value: String,
@@ -104,10 +105,16 @@ impl<'r> Near<'r> {
             let folded = folded_pattern(pattern);
             let texts = stream.texts(field).iter().map(|text| text.nfc().collect::<String>());
             let mut misses = texts.filter(|text| !pattern.matches(text));
-            misses.find(|text| folded.matches(&lower(text))).map(|text| (pattern, text))
+            misses.find(|text| folded.matches(&lower(text))).map(|text| (field, pattern, text))
         });
-        let (pattern, value) = misses?;
-        let add = in_case_of(pattern, &value).map(|it| show::at_home(&it.to_string(), homes));
+        let (field, pattern, value) = misses?;
+        let add = in_case_of(pattern, &value).filter(|add| {
+            let with = |conjunct: &Conjunct| {
+                holds_with(&conjunct.predicate, stream, &(field, pattern, add))
+            };
+            rule.conjuncts.iter().all(with)
+        });
+        let add = add.map(|add| show::at_home(&add.to_string(), homes));
         Some(Miss { rule: id, kind: Kind::Case, add, value: show::at_home(&value, homes) })
     }
 
@@ -232,6 +239,21 @@ fn in_case_of(pattern: &Pattern, value: &str) -> Option<Pattern> {
     Some(Pattern { parts }).filter(|pattern| pattern.matches(value))
 }
 
+/// Whether a condition holds where beside a glob of that field another stands.
+fn holds_with(predicate: &Predicate, stream: &Stream, glob: &(Field, &Pattern, &Pattern)) -> bool {
+    match predicate {
+        Predicate::All(children) => children.iter().all(|it| holds_with(it, stream, glob)),
+        Predicate::Any(children) => children.iter().any(|it| holds_with(it, stream, glob)),
+        Predicate::Not(child) => !holds_with(child, stream, glob),
+        Predicate::Atom(atom) => {
+            let (field, beside, added) = *glob;
+            let is_it = |test: &Test| matches!(test, Test::Glob(pattern) if pattern == beside);
+            let added = || Atom { field, test: Test::Glob(added.clone()) };
+            atom.holds(stream) || atom.field == field && is_it(&atom.test) && added().holds(stream)
+        }
+    }
+}
+
 // --- homes ---
 
 /// The home that a directory is probably under, if it is none of those known.
@@ -311,6 +333,9 @@ tags = ["personal"]
         );
         let session = Stream { tmux_session: vec!["personal-x".into()], ..Stream::default() };
         assert_eq!(near(&session), Some((2, Kind::Case, None, "personal-x".to_owned())));
+        let both = Stream { agent: vec!["Codex".into()], ..at("/home/u/Clients/x/y") };
+        let value = "~/Clients/x/y".to_owned();
+        assert_eq!(near(&both), Some((1, Kind::Case, None, value)), "one glob would not help");
     }
 
     #[test]
