@@ -24,6 +24,7 @@ pub mod refresh;
 pub mod report;
 mod resolve;
 pub mod rules;
+pub mod schema;
 pub mod store;
 pub mod tagging;
 pub mod tags;

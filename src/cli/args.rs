@@ -101,6 +101,9 @@ pub(super) enum Command {
     /// Check the rules, and see what they match
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// Where the config file is, and what may stand in it
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Take events: from hooks, from agents' logs, from you
     #[command(subcommand)]
     Ingest(IngestCommand),
@@ -282,6 +285,11 @@ pub(super) enum RulesCommand {
         A stream counts for the rule that gave it its tags, by the rule's name (a rule without \
         one: by its place), whatever the rules would say today; that is in the column NOW.")]
     Stats(StatsArgs),
+    /// What a code means, with an example and how to fix it; without one, all codes
+    #[command(after_help = "Examples:\n  tt rules explain\n  tt rules explain R0302\n  \
+        tt rules explain shadowed overlap\n  tt rules explain --format json\n\n\
+        The same pages are in docs/codes/. Exit status: 0, or 2 for a code that does not exist.")]
+    Explain(ExplainArgs),
 }
 
 /// `tt rules which`
@@ -431,6 +439,30 @@ pub(super) enum Stage {
     Table,
     /// The conditions as a graph, for Graphviz
     Dot,
+}
+
+/// `tt rules explain`
+#[derive(Args, Debug)]
+pub(super) struct ExplainArgs {
+    /// Codes or their names, such as R0302 or shadowed
+    #[arg(value_name = "CODE")]
+    pub(super) codes: Vec<String>,
+    /// How to write them
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(super) format: Format,
+}
+
+/// `tt config`
+#[derive(Subcommand, Debug)]
+pub(super) enum ConfigCommand {
+    /// Print the path of the config file, whether or not it exists
+    #[command(after_help = "Example:\n  $EDITOR \"$(tt config path)\"")]
+    Path,
+    /// Print the JSON schema of the config file, for editors
+    #[command(after_help = "Example:\n  \
+        tt config schema > ~/.config/tt/config.schema.json\n\n\
+        Then put this first into config.toml:\n  #:schema ./config.schema.json")]
+    Schema,
 }
 
 /// `tt rules check`

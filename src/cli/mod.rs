@@ -9,6 +9,7 @@ use clap::Parser;
 mod app;
 mod args;
 mod assign;
+mod config;
 mod demo;
 mod env;
 mod error;
@@ -68,6 +69,7 @@ fn run(app: &App, command: Command, out: &mut dyn Write) -> Outcome {
         Command::Assign(args) => assign::run(app, &args, out),
         Command::Recompute(args) => recompute::run(app, &args, out),
         Command::Rules(command) => rules::run(app, command, out),
+        Command::Config(command) => config::run(app, &command, out),
         Command::Ingest(command) => ingest::run(app, command, out),
         Command::Import(args) => import::run(app, &args, out),
         Command::Events(args) => events::run(app, &args, out),

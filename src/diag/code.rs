@@ -3,7 +3,8 @@
 //! `R01xx` syntax · `R02xx` names and types · `R03xx` verdicts · `R04xx` hygiene.
 //!
 //! A line is its id, its name in configs, its name here, its severity, whether it is reported
-//! unless something else is said (`on`, `off`), and what it means.
+//! unless something else is said (`on`, `off`), and what it means. Its page, `docs/codes/R0302.md`,
+//! is part of the program: a code without a page does not compile.
 
 use std::fmt;
 
@@ -76,6 +77,16 @@ macro_rules! codes {
             #[must_use]
             pub const fn summary(self) -> &'static str {
                 match self { $(Self::$name => $summary),* }
+            }
+
+            /// Its page, in Markdown: what it says, why it matters, an example, how to fix it.
+            #[must_use]
+            pub const fn page(self) -> &'static str {
+                match self {
+                    $(Self::$name => {
+                        include_str!(concat!("../../docs/codes/", stringify!($id), ".md"))
+                    })*
+                }
             }
         }
     };

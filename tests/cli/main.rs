@@ -12,7 +12,9 @@
 )]
 
 mod agent_logs;
+mod check_schema;
 mod concurrency;
+mod config_schema;
 mod correct;
 mod house;
 mod import_events;
@@ -21,6 +23,7 @@ mod kill;
 mod report;
 mod rules;
 mod rules_check;
+mod rules_codes;
 mod rules_dump;
 mod rules_explain;
 mod rules_formats;

@@ -7,7 +7,7 @@ use crate::support::{code_of, read, sources};
 /// THE table of edges. A module may use those named beside it, and nothing else of ours.
 ///
 /// Above the line know no files, no clock, no environment and no SQL; see `PURE`.
-const EDGES: [(&str, &[&str]); 19] = [
+const EDGES: [(&str, &[&str]); 20] = [
     ("time", &[]),
     ("lines", &[]),
     ("tags", &[]),
@@ -16,6 +16,7 @@ const EDGES: [(&str, &[&str]); 19] = [
     ("config", &["time"]),
     ("period", &["time"]),
     ("rules", &["diag"]),
+    ("schema", &["config", "diag", "rules"]),
     ("alloc", &["time"]),
     ("infer", &["collect::git", "event", "store::texts", "time"]),
     ("report", &["period", "time"]),
@@ -34,15 +35,15 @@ const EDGES: [(&str, &[&str]); 19] = [
         "cli",
         &[
             "collect", "config", "diag", "event", "import", "period", "pipeline", "refresh",
-            "report", "rules", "store", "tagging", "tags", "time",
+            "report", "rules", "schema", "store", "tagging", "tags", "time",
         ],
     ),
 ];
 
 /// Modules that are mathematics: same arguments, same answer.
-const PURE: [&str; 11] = [
-    "alloc", "config", "diag", "event", "infer", "lines", "period", "report", "rules", "tags",
-    "time",
+const PURE: [&str; 12] = [
+    "alloc", "config", "diag", "event", "infer", "lines", "period", "report", "rules", "schema",
+    "tags", "time",
 ];
 
 /// How code asks the world, and who may.

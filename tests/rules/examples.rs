@@ -124,7 +124,9 @@ fn the_guide_lists_every_field() {
 fn the_guide_lists_every_code() {
     let guide = include_str!("../../docs/rules.md");
     for code in tt::diag::Code::ALL {
-        let row = format!("| `{code}` | {} | {} |", code.severity().as_str(), code.summary());
+        let (slug, severity) = (code.slug(), code.severity().as_str());
+        let row =
+            format!("| [`{code}`](codes/{code}.md) | `{slug}` | {severity} | {} |", code.summary());
         assert!(guide.contains(&row), "docs/rules.md lacks the row\n{row}");
     }
 }

@@ -10,6 +10,7 @@ mod findings;
 mod laws;
 mod making;
 mod oracle;
+mod pages;
 mod partial;
 mod replay;
 mod support;

@@ -1,6 +1,7 @@
 //! `tt rules`: one file per subcommand, and what they share.
 
 mod check;
+mod codes;
 mod draw;
 mod dump;
 mod explained;
@@ -27,6 +28,7 @@ pub(super) fn run(app: &App, command: RulesCommand, out: &mut dyn Write) -> Outc
         RulesCommand::Check(args) => check::run(app, &args, out),
         RulesCommand::Match(args) => matching::run(app, &args, out),
         RulesCommand::Dump(args) => dump::run(app, &args, out),
+        RulesCommand::Explain(args) => codes::run(app, &args, out),
         RulesCommand::Which(args) => which::run(app, &args, out),
         RulesCommand::List(args) => list::run(app, &args, out),
         RulesCommand::Stats(args) => stats::run(app, &args, out),

@@ -45,6 +45,7 @@ fn rule(code: Code) -> Value {
         "id": code.id(),
         "name": code.slug(),
         "shortDescription": { "text": code.summary() },
+        "help": { "text": code.summary(), "markdown": code.page() },
         "defaultConfiguration": { "level": level(code.severity()), "enabled": code.is_on() },
     })
 }
