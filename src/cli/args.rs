@@ -6,6 +6,8 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::rules::fields::{FIELDS, Field, FieldInfo, Type};
+
 /// A path, of which none is an empty one: variables are often set to nothing, and tmux does not
 /// always know a pane's directory.
 fn maybe_empty() -> impl TypedValueParser<Value = PathBuf> {
@@ -244,7 +246,7 @@ pub(super) enum RulesCommand {
         tt rules check --format github --output sarif=tt.sarif rules.toml\n  \
         tt rules check - --stdin-filename rules.toml < rules.toml\n  \
         tt rules check --diff\n  tt rules check --fix --unsafe-fixes rules.toml\n  \
-        tt rules check --stream a1b2c3d\n  tt rules check --dry-run\n\n\
+        tt rules check --stream a1b2c3d --explain\n  tt rules check --dry-run\n\n\
         A CODE is a code or its name, such as R0302 or shadowed; 'warnings' is all that would be \
         one.\n\n\
         Exit status: 0 without errors, 1 with errors, 2 where a file cannot be read. With --diff: 1 \
@@ -265,6 +267,26 @@ pub(super) enum RulesCommand {
         tt rules dump --stage dot | dot -Tsvg > rules.svg"
     )]
     Dump(DumpArgs),
+    /// Which rule a stream would get of which you know only some fields
+    #[command(after_help = "Examples:\n  tt rules which --cwd ~/work/acme/web\n  \
+        tt rules which --cwd ~/oss/tt --agent codex --duration 20m\n  \
+        tt rules which --session personal-x --only-these\n\n\
+        A field that is not given is unknown: where the answer depends on it, every rule that \
+        could win is named, with a stream that it wins. A field that may have many values \
+        (session, agent, branch, worktree) has exactly those that are given. With --only-these \
+        the stream has nothing but what is given.\n\n\
+        Exit status: 0 if a rule matches or could, 1 if none can.")]
+    Which(WhichArgs),
+    /// All rules in order, with their conditions and tags
+    #[command(after_help = "Examples:\n  tt rules list\n  \
+        tt rules list rules.toml --format json")]
+    List(ListArgs),
+    /// What each rule did: streams, time, last match; rules that lie idle or are overridden
+    #[command(after_help = "Examples:\n  tt rules stats\n  tt rules stats --since 2025-01-01\n  \
+        tt rules stats --history 30d --format json\n\n\
+        A stream counts for the rule that gave it its tags, by the rule's name (a rule without \
+        one: by its place), whatever the rules would say today; that is in the column NOW.")]
+    Stats(StatsArgs),
     /// What a code means, with an example and how to fix it; without one, all codes
     #[command(after_help = "Examples:\n  tt rules explain\n  tt rules explain R0302\n  \
         tt rules explain shadowed overlap\n  tt rules explain --format json\n\n\
@@ -319,6 +341,107 @@ pub(super) enum TestFormat {
     Json,
     /// For CI, as JUnit XML
     Junit,
+}
+
+/// `tt rules which`
+#[derive(Args, Debug)]
+pub(super) struct WhichArgs {
+    /// The rule file, instead of the config
+    #[arg(long, value_name = "FILE")]
+    pub(super) rules: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) known: KnownArgs,
+    /// When it began: local time, or with an offset; tells weekday and time
+    #[arg(long, value_name = "TIME", help_heading = FIELDS_HEADING, conflicts_with_all = ["weekday", "time"])]
+    pub(super) at: Option<String>,
+    /// The stream has no value for any other field
+    #[arg(long)]
+    pub(super) only_these: bool,
+    /// How to write the answer
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(super) format: Format,
+}
+
+const FIELDS_HEADING: &str = "Fields";
+
+/// An option for every field of a stream.
+#[derive(Debug, Default)]
+pub(super) struct KnownArgs {
+    /// The fields that were given, and their values as they were typed.
+    pub(super) given: Vec<(Field, Vec<String>)>,
+}
+
+impl KnownArgs {
+    fn option(info: &'static FieldInfo) -> clap::Arg {
+        let is_set = info.ty == Type::TextSet;
+        let value = match info.ty {
+            Type::Text | Type::TextSet => "TEXT",
+            Type::Duration => "LENGTH",
+            Type::Weekday => "DAY",
+            Type::TimeOfDay => "HH:MM",
+        };
+        let more = if is_set { "; may be repeated" } else { "" };
+        let first = info.doc.chars().take(1).flat_map(char::to_uppercase);
+        let help: String = first.chain(info.doc.chars().skip(1)).chain(more.chars()).collect();
+        clap::Arg::new(info.flag)
+            .long(info.flag)
+            .alias(info.name)
+            .value_name(value)
+            .help(help)
+            .help_heading(FIELDS_HEADING)
+            .action(if is_set { clap::ArgAction::Append } else { clap::ArgAction::Set })
+    }
+}
+
+impl clap::FromArgMatches for KnownArgs {
+    fn from_arg_matches(matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
+        let values = |info: &FieldInfo| {
+            let values = matches.get_many::<String>(info.flag)?;
+            Some((info.field, values.cloned().collect()))
+        };
+        Ok(Self { given: FIELDS.iter().filter_map(values).collect() })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &clap::ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for KnownArgs {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        command.args(FIELDS.iter().map(Self::option))
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+/// `tt rules list`
+#[derive(Args, Debug)]
+pub(super) struct ListArgs {
+    /// The rule file, instead of the config
+    #[arg(value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+    /// How to write them
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(super) format: Format,
+}
+
+/// `tt rules stats`
+#[derive(Args, Debug)]
+pub(super) struct StatsArgs {
+    /// Only streams with an event from this time on: YYYY-MM-DD, YYYY-MM-DDTHH:MM:SS[Z], today,
+    /// yesterday
+    #[arg(long, value_name = "TIME")]
+    pub(super) since: Option<String>,
+    /// How long a rule may go without a match before it is named: 90d, 12w, 36h
+    #[arg(long, value_name = "LENGTH", default_value = "90d")]
+    pub(super) history: String,
+    /// How to write them
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(super) format: Format,
 }
 
 /// `tt rules match`
@@ -405,7 +528,10 @@ pub(super) struct CheckArgs {
     /// Which rule matches this stream, and what it would give
     #[arg(long, value_name = "ID", conflicts_with = "dry_run")]
     pub(super) stream: Option<String>,
-    /// What the rules would do to streams without rule-applied tags
+    /// With --stream: every rule with its conditions, which hold, and where the others fail
+    #[arg(long, requires = "stream")]
+    pub(super) explain: bool,
+    /// What the rules would do to streams without rule-applied tags, and which they nearly match
     #[arg(long)]
     pub(super) dry_run: bool,
     /// Show what was proven of every rule, with the smallest stream it wins and loses

@@ -28,6 +28,7 @@
 //! | fill | captures in tags | [`fill`] |
 //! | analysis | which rules can win, beside the table | [`analysis`] |
 //! | cases | the tests in the file, and what they cover | [`cases`] |
+//! | why, near | what one rule says of one stream, and which one it just misses | [`why`], [`near`] |
 //!
 //! This module is the façade, and the only one that names them all:
 //!
@@ -70,10 +71,12 @@ pub mod fix;
 pub mod ir;
 pub mod lang;
 pub mod lints;
+pub mod near;
 pub mod show;
 mod stream;
 pub mod syntax;
 pub mod table;
+pub mod why;
 
 use std::sync::{Mutex, PoisonError};
 
@@ -82,7 +85,7 @@ pub use analysis::Analysis;
 pub use cases::Cases;
 pub use engine::Scratch;
 pub use fill::Outcome;
-pub use ir::{Checked, RuleId, RuleInfo, RuleSet};
+pub use ir::{Atom, Checked, Predicate, Rule, RuleId, RuleInfo, RuleSet, Template, Test};
 pub use stream::Stream;
 pub use table::dump::TableDump;
 

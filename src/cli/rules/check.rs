@@ -6,9 +6,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::fix;
+use super::explained::Explained;
 use super::form::{self, Look};
-use super::watch;
+use super::{fix, near, watch};
 use crate::cli::app::{App, Config, RulesState, RunRules, short_id};
 use crate::cli::args::{CheckArgs, CheckFormat, FixArgs, Format, LevelArgs};
 use crate::cli::count;
@@ -17,6 +17,7 @@ use crate::cli::table::harmless;
 use crate::cli::{say, write_json};
 use crate::diag::{Code, Finding, Level, Levels, Severity, SourceFile};
 use crate::rules::analysis::Verdict;
+use crate::rules::near::Near;
 use crate::rules::{self, Analysis, Asked, Review, RuleInfo, RuleSet, Rules, Scratch, lints};
 use crate::store::{derived, tags};
 use crate::tagging::Viewer;
@@ -37,7 +38,7 @@ pub(super) fn run(app: &App, args: &CheckArgs, out: &mut dyn Write) -> Outcome {
         )),
     };
     match &args.stream {
-        Some(stream) => of_stream(app, stream, of_streams()?, out),
+        Some(stream) => of_stream(app, stream, args.explain, of_streams()?, out),
         None if args.dry_run => dry_run(app, of_streams()?, out),
         None if args.watch => watch::run(app, args, out),
         None if args.fixing != FixArgs::default() => fix::run(app, args, out),
@@ -217,7 +218,7 @@ pub(super) const fn word(verdict: &Verdict) -> &'static str {
 }
 
 /// The rules, or a failure that shows why there are none.
-fn rules_in_force(app: &App, config: &Config) -> Result<(), Failure> {
+pub(super) fn rules_in_force(app: &App, config: &Config) -> Result<(), Failure> {
     match &config.rules {
         RulesState::Ready(..) => Ok(()),
         RulesState::Missing => {
@@ -232,7 +233,7 @@ fn rules_in_force(app: &App, config: &Config) -> Result<(), Failure> {
     }
 }
 
-fn compiled(config: &Config) -> Option<&Rules> {
+pub(super) fn compiled(config: &Config) -> Option<&Rules> {
     match &config.rules {
         RulesState::Ready(rules, _) => Some(rules),
         _ => None,
@@ -247,7 +248,7 @@ pub(super) fn called(rule: &RuleInfo) -> String {
     }
 }
 
-fn of_stream(app: &App, text: &str, format: Format, out: &mut dyn Write) -> Outcome {
+fn of_stream(app: &App, text: &str, explain: bool, format: Format, out: &mut dyn Write) -> Outcome {
     let (store, config) = app.up_to_date(RunRules::No)?;
     rules_in_force(app, &config)?;
     let row = app.stream(store.conn(), text)?;
@@ -257,6 +258,10 @@ fn of_stream(app: &App, text: &str, format: Format, out: &mut dyn Write) -> Outc
         let id = rules.first_match(&stream)?;
         Some((rules.rule(id).clone(), rules.outcome(id, &stream)))
     });
+    let explained = match explain {
+        true => Explained::new(app, &config, &stream)?,
+        false => None,
+    };
     if format == Format::Json {
         let tags: Vec<Value> = now
             .tags
@@ -266,17 +271,18 @@ fn of_stream(app: &App, text: &str, format: Format, out: &mut dyn Write) -> Outc
         let rule =
             winner.as_ref().map(|(rule, _)| json!({ "name": rule.title(), "line": rule.line }));
         let outcome = winner.as_ref().map(|(_, outcome)| outcome);
-        return write_json(
-            out,
-            &json!({
-                "stream": row.id,
-                "primary_cwd": stream.primary_cwd,
-                "tags": tags,
-                "rule": rule,
-                "would_apply": outcome.map(|it| applied(&now, &it.tags).0).unwrap_or_default(),
-                "project": outcome.and_then(|it| it.project.clone()),
-            }),
-        );
+        let mut shown = json!({
+            "stream": row.id,
+            "primary_cwd": stream.primary_cwd,
+            "tags": tags,
+            "rule": rule,
+            "would_apply": outcome.map(|it| applied(&now, &it.tags).0).unwrap_or_default(),
+            "project": outcome.and_then(|it| it.project.clone()),
+        });
+        if explain {
+            shown["explanation"] = explained.map_or_else(|| json!([]), |it| it.in_json());
+        }
+        return write_json(out, &shown);
     }
     let place = stream.primary_cwd.as_deref().unwrap_or(&row.name);
     writeln!(out, "Stream {}: {}", short_id(store.conn(), &row.id)?, harmless(place))?;
@@ -293,6 +299,9 @@ fn of_stream(app: &App, text: &str, format: Format, out: &mut dyn Write) -> Outc
             writeln!(out, "  Matched rule: none")?;
             writeln!(out, "  Would apply: none")?;
         }
+    }
+    if let Some(explained) = &explained {
+        explained.in_text(app.env.width(), out)?;
     }
     Ok(())
 }
@@ -332,13 +341,19 @@ fn dry_run(app: &App, format: Format, out: &mut dyn Write) -> Outcome {
     let all = rules.map(Rules::all).unwrap_or_default();
     let mut matched = vec![0_u64; all.len()];
     let (mut total, mut unmatched) = (0_u64, 0_u64);
+    let mut misses = near::Misses::default();
+    let sound = rules.and_then(|_| rules::check(&config.source, &app.rules_env()).rules);
+    let mut near = sound.as_ref().map(|sound| Near::new(&config.source, sound));
     for row in derived::without_rule_tags(conn)? {
         total += 1;
         let stream = viewer.view(&row)?;
         let winner = rules.and_then(|rules| rules.first_match_with(&stream, &mut scratch));
         match winner.and_then(|id| matched.get_mut(id.index())) {
             Some(count) => *count += 1,
-            None => unmatched += 1,
+            None => {
+                unmatched += 1;
+                misses.extend(near.as_mut().and_then(|near| near.of(&stream)));
+            }
         }
     }
     let hits = || all.iter().zip(&matched).filter(|(_, count)| **count > 0);
@@ -349,7 +364,12 @@ fn dry_run(app: &App, format: Format, out: &mut dyn Write) -> Outcome {
                 json!({ "name": name, "line": line, "tags": rule.tags, "streams": count })
             })
             .collect();
-        let summary = json!({ "streams": total, "rules": rules, "unmatched": unmatched });
+        let summary = json!({
+            "streams": total,
+            "rules": rules,
+            "unmatched": unmatched,
+            "near_misses": misses.in_json(all),
+        });
         return write_json(out, &summary);
     }
     writeln!(out, "{} without rule-applied tags:", count(total, "stream"))?;
@@ -361,5 +381,5 @@ fn dry_run(app: &App, format: Format, out: &mut dyn Write) -> Outcome {
     if unmatched > 0 {
         writeln!(out, "  {unmatched} unmatched (will use LLM suggestions)")?;
     }
-    Ok(())
+    misses.in_text(all, out)
 }

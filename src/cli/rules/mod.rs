@@ -2,13 +2,19 @@
 
 mod check;
 mod codes;
+mod draw;
 mod dump;
+mod explained;
 mod fix;
 mod form;
+mod list;
 mod matching;
+mod near;
 mod shape;
+mod stats;
 mod testing;
 mod watch;
+mod which;
 
 use std::io::{self, Read as _, Write};
 use std::path::Path;
@@ -26,6 +32,9 @@ pub(super) fn run(app: &App, command: RulesCommand, out: &mut dyn Write) -> Outc
         RulesCommand::Dump(args) => dump::run(app, &args, out),
         RulesCommand::Explain(args) => codes::run(app, &args, out),
         RulesCommand::Test(args) => testing::run(app, &args, out),
+        RulesCommand::Which(args) => which::run(app, &args, out),
+        RulesCommand::List(args) => list::run(app, &args, out),
+        RulesCommand::Stats(args) => stats::run(app, &args, out),
     }
 }
 

@@ -66,8 +66,8 @@ fn get<T: DeserializeOwned>(key: &str, value: Value, expected: &str) -> Result<T
     serde_json::from_value(value).map_err(|_| format!("'{key}' must be {expected}, not {shown}"))
 }
 
-/// A local time, or one with an offset.
-fn moment(text: &str, zone: Zone) -> Result<NaiveDateTime, String> {
+/// A local time, or one with an offset, which is put into `zone`.
+pub(super) fn moment(text: &str, zone: Zone) -> Result<NaiveDateTime, String> {
     let instant = DateTime::parse_from_rfc3339(text).ok();
     let instant = instant.and_then(|at| Timestamp::from_datetime(&at.with_timezone(&Utc)));
     instant.map(|at| zone.local(at)).or_else(|| at_local(text)).ok_or_else(|| {

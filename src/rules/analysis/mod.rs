@@ -72,6 +72,7 @@ mod inquiry;
 #[cfg(test)]
 mod laws;
 mod outcome;
+mod partial;
 mod search;
 
 use std::cmp::{max, min};
@@ -83,6 +84,7 @@ use finder::Finder;
 use formula::{Claims, Formula, Literal};
 pub use inquiry::Inquiry;
 use outcome::OutcomeId;
+pub use partial::{Known, Possible, Winners, winners};
 use search::Asker;
 
 /// What to find out, and how hard to try.

@@ -219,3 +219,13 @@ pub enum TemplatePart {
     /// What was captured under this name; every match of the rule captures it.
     Capture(String),
 }
+
+/// The template as it is written: `client:<client>`.
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|part| match part {
+            TemplatePart::Text(text) => f.write_str(text),
+            TemplatePart::Capture(name) => write!(f, "<{name}>"),
+        })
+    }
+}
