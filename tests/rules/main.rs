@@ -5,6 +5,7 @@
 mod claims;
 mod corpus;
 mod cost;
+mod difference;
 mod examples;
 mod findings;
 mod laws;

@@ -63,9 +63,11 @@
 //! Held to brute force in `tests/rules/verdicts.rs` and `laws` here; its steps are pinned in
 //! `tests/rules/cost.rs`.
 
+mod agree;
 mod aside;
 mod cell;
 mod cover;
+mod difference;
 mod finder;
 mod formula;
 #[cfg(test)]
@@ -74,6 +76,8 @@ mod outcome;
 mod search;
 
 use std::cmp::{max, min};
+
+pub use difference::{Difference, Pair, Territory, difference};
 
 use super::ir::{Checked, Rule, RuleId, RuleSet};
 use super::lang::{Automata, Meter, Smallest};
@@ -98,7 +102,8 @@ pub struct Options {
 /// stream, and the like; a million of them take about a second.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Budget {
-    /// For the verdict of one rule, and as many again for what is told beside it.
+    /// For the verdict of one rule, and as many again for what is told beside it; for a pair of
+    /// rules of two files.
     pub per_rule: u64,
     /// For all rules together. When it is used up, each rule left may still take a few.
     pub total: u64,
