@@ -1,11 +1,12 @@
 //! `tt rules`: one file per subcommand, and what they share.
 
 mod check;
+mod diff;
 mod dump;
 mod matching;
 mod shape;
 
-use std::io::Write;
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use super::app::App;
@@ -19,16 +20,22 @@ pub(super) fn run(app: &App, command: RulesCommand, out: &mut dyn Write) -> Outc
         RulesCommand::Check(args) => check::run(app, &args, out),
         RulesCommand::Match(args) => matching::run(app, &args, out),
         RulesCommand::Dump(args) => dump::run(app, &args, out),
+        RulesCommand::Diff(args) => diff::run(app, &args, out),
     }
 }
 
-/// A file the user named.
+/// A file the user named; `-` is stdin.
 fn read(path: &Path) -> Result<SourceFile, Failure> {
-    let bytes = std::fs::read(path)
-        .map_err(|error| Failure::Failed(format!("cannot read {}: {error}", path.display())))?;
+    let (name, bytes) = if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        ("stdin".to_owned(), io::stdin().read_to_end(&mut bytes).map(|_| bytes))
+    } else {
+        (path.display().to_string(), std::fs::read(path))
+    };
+    let bytes = bytes.map_err(|error| Failure::Failed(format!("cannot read {name}: {error}")))?;
     let text = String::from_utf8(bytes)
-        .map_err(|error| Failure::Failed(format!("{} is not UTF-8: {error}", path.display())))?;
-    Ok(SourceFile::new(path.display().to_string(), text))
+        .map_err(|error| Failure::Failed(format!("{name} is not UTF-8: {error}")))?;
+    Ok(SourceFile::new(name, text))
 }
 
 /// The named rule file, or the config.

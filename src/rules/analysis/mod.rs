@@ -35,6 +35,9 @@
 //! covers alone is preferred to several, and rules that give other tags to rules that give the
 //! same: the first is a wrong bill, the second only clutter.
 //!
+//! The same search, over the rules of two files at once, tells what an edit changes
+//! ([`difference()`]).
+//!
 //! ## What always holds
 //!
 //! INVARIANT (witness): a witness is won by the rule it was found for, and no smaller stream is.
