@@ -81,6 +81,39 @@ fn stored_streams_are_counted_in_hours() {
 }
 
 #[test]
+fn what_costs_most_comes_first_and_not_everything_is_told() {
+    let tt = tt();
+    let rule = |at: usize| {
+        let tag = at % 2;
+        format!("[[rules.auto_tag]]\nmatch = {{ agent = 'a{at}' }}\ntags = ['{tag}']\n")
+    };
+    let rules = |order: &mut dyn Iterator<Item = usize>| order.map(rule).collect::<String>();
+    tt.put("home/old.toml", rules(&mut (0..16)));
+    tt.put("home/new.toml", rules(&mut (0..16).rev()));
+    // Streams with two agents, one of each tag.
+    let all = tt.run("rules diff old.toml new.toml --format json").exits(1).json();
+    assert_eq!(all["territories"].as_array().unwrap().len(), 64);
+    let some = tt.run("rules diff old.toml new.toml").exits(1).out;
+    assert_eq!(some.matches("  such as  ").count(), 50);
+    assert!(some.contains("\n… and 14 more: --format json has all\n"), "{some}");
+    // A stored one beside the smallest.
+    tt.put("home/old.toml", rules(&mut (0..3)));
+    tt.put("home/new.toml", rules(&mut [0, 2, 1, 3].into_iter()));
+    tt.config("");
+    let tool = |agent: &str, minute: usize| {
+        json!({
+            "timestamp": format!("2025-01-28T10:{minute:02}:00Z"), "type": "agent_tool_use",
+            "cwd": "/nowhere/x", "session_id": agent, "data": { "agent": agent, "session_id": agent, "tool": "t" },
+        })
+    };
+    tt.import(&[tool("a1", 0), tool("a2", 1), tool("a1", 9), tool("a2", 9)]).run("report").ok();
+    let some = tt.run("rules diff old.toml new.toml").exits(1).out;
+    let first = "rule 2 (line 5) → rule 2 (line 5)\n  such as  agent 'a2' and 'a1'\n";
+    assert!(some.starts_with(first) && some.contains("affects  1 stored stream, "), "{some}");
+    assert!(some.contains("\nno rule → rule 4 (line 11)\n"), "{some}");
+}
+
+#[test]
 fn what_cannot_be_decided_is_said() {
     let tt = tt();
     let rule = |glob: &str| {

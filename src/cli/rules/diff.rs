@@ -23,6 +23,9 @@ use crate::time::{Interval, Millis, human};
 /// How many stored streams of a territory are named.
 const NAMED: usize = 3;
 
+/// How many territories are told to people.
+const TOLD: usize = 50;
+
 pub(super) fn run(app: &App, args: &DiffArgs, out: &mut dyn Write) -> Outcome {
     let new = args.new.as_deref().unwrap_or(&app.config);
     if args.old == Path::new("-") && new == args.old {
@@ -192,8 +195,12 @@ impl Told {
     }
 
     fn text(&self, out: &mut dyn Write) -> Outcome {
-        for territory in &self.found.territories {
+        let ranked = self.ranked();
+        for territory in ranked.iter().take(TOLD) {
             self.territory(territory, out)?;
+        }
+        if let Some(more) = ranked.len().checked_sub(TOLD + 1) {
+            writeln!(out, "… and {} more: --format json has all\n", more + 1)?;
         }
         for pair in &self.found.not_proven {
             let (old, new) = (self.old.called(pair.old), self.new.called(pair.new));
@@ -207,6 +214,16 @@ impl Told {
         }
         writeln!(out, "{}", self.total())?;
         Ok(())
+    }
+
+    /// What costs most comes first; then what is simplest to see.
+    fn ranked(&self) -> Vec<&Territory> {
+        let mut ranked: Vec<_> = self.found.territories.iter().collect();
+        ranked.sort_by_cached_key(|it| {
+            let time: Millis = self.affected(it.pair).iter().map(Affected::time).sum();
+            (std::cmp::Reverse(time), it.witness.size())
+        });
+        ranked
     }
 
     fn territory(&self, territory: &Territory, out: &mut dyn Write) -> Outcome {
