@@ -93,11 +93,18 @@ pub(super) enum Command {
         of its id or by its name.")]
     Assign(AssignArgs),
     /// Run the rules again on streams they have run on already
-    #[command(after_help = "Examples:\n  tt recompute                      the rules, on every \
-        stream\n  tt recompute --since 2025-01-20   on the streams from then on\n  \
+    #[command(after_help = "Examples:\n  tt recompute --dry-run            what would change, in \
+        tags and hours\n  tt recompute                      the rules, on every stream\n  \
+        tt recompute --since 2025-01-20   on the streams from then on\n  \
         tt recompute --all                streams and times too, from the events\n\n\
-        Tags that you gave, and tags that you took off, stay as they are.")]
+        Tags that you gave, and tags that you took off, stay as they are. 'tt undo' takes the \
+        change back.")]
     Recompute(RecomputeArgs),
+    /// Take back what the last recompute did to tags
+    #[command(after_help = "Examples:\n  tt undo --dry-run   what would come back\n  tt undo\n\n\
+        Once more takes back the recompute before that; the last ten are kept. What you said of a \
+        tag since stays.")]
+    Undo(UndoArgs),
     /// Check the rules, and see what they match
     #[command(subcommand)]
     Rules(RulesCommand),
@@ -229,12 +236,32 @@ pub(super) struct AssignArgs {
 /// What to compute again.
 #[derive(Args, Debug)]
 pub(super) struct RecomputeArgs {
+    /// Run the rules alone (the default)
+    #[arg(long, conflicts_with = "all")]
+    pub(super) rules: bool,
     /// Infer all streams and times from the events again, then run the rules
     #[arg(long, conflicts_with_all = ["since", "until"])]
     pub(super) all: bool,
     /// Only streams in this range
     #[command(flatten)]
     pub(super) range: RangeArgs,
+    /// Only show what would change
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// How to undo.
+#[derive(Args, Debug)]
+pub(super) struct UndoArgs {
+    /// Only show what would come back
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// `tt rules`
@@ -306,6 +333,30 @@ pub(super) enum RulesCommand {
         the rules have errors, or less is covered than --fail-under says; 2 where a file cannot be \
         read.")]
     Test(TestArgs),
+    /// Show what changes in meaning from one rule file to another
+    #[command(after_help = "Examples:\n  tt rules diff old.toml            from old.toml to the \
+        config\n  tt rules diff old.toml new.toml\n  \
+        git show HEAD:config.toml | tt rules diff -\n\n\
+        Each territory that changed hands is shown with a smallest stream that proves it, and with \
+        the stored streams in it. Nothing is shown exactly where no possible stream would get \
+        other tags or another project.\n\n\
+        Exit status: 0 where nothing changes, 1 where something does or is not proven, 2 where a \
+        file cannot be read or has errors.")]
+    Diff(DiffArgs),
+}
+
+/// `tt rules diff`
+#[derive(Args, Debug)]
+pub(super) struct DiffArgs {
+    /// The rule file as it was; '-' is stdin
+    #[arg(value_name = "OLD")]
+    pub(super) old: PathBuf,
+    /// The rule file as it is to be, else the config
+    #[arg(value_name = "NEW")]
+    pub(super) new: Option<PathBuf>,
+    /// How to write the difference
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(super) format: Format,
 }
 
 /// `tt rules test`

@@ -6,6 +6,7 @@ mod cases;
 mod claims;
 mod corpus;
 mod cost;
+mod difference;
 mod examples;
 mod findings;
 mod fix;

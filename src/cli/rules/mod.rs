@@ -2,6 +2,7 @@
 
 mod check;
 mod codes;
+mod diff;
 mod draw;
 mod dump;
 mod explained;
@@ -35,12 +36,16 @@ pub(super) fn run(app: &App, command: RulesCommand, out: &mut dyn Write) -> Outc
         RulesCommand::Which(args) => which::run(app, &args, out),
         RulesCommand::List(args) => list::run(app, &args, out),
         RulesCommand::Stats(args) => stats::run(app, &args, out),
+        RulesCommand::Diff(args) => diff::run(app, &args, out),
     }
 }
 
 /// A file the user named; `-` is stdin.
 fn read(path: &Path) -> Result<SourceFile, Failure> {
-    read_as(path, &path.display().to_string())
+    match path.as_os_str() == "-" {
+        true => read_as(path, "<stdin>"),
+        false => read_as(path, &path.display().to_string()),
+    }
 }
 
 /// The same, shown as `name`.

@@ -213,7 +213,7 @@ pub(super) fn overlaps(
 
 /// Whether two rules plainly share no stream: of a field with one value they demand different
 /// beginnings.
-fn apart(a: &Rule, b: &Rule) -> bool {
+pub(super) fn apart(a: &Rule, b: &Rule) -> bool {
     beginnings(a).any(|(field, one)| {
         let mut others = beginnings(b).filter(|(other, _)| *other == field);
         others.any(|(_, other)| !one.starts_with(other) && !other.starts_with(one))
@@ -221,7 +221,7 @@ fn apart(a: &Rule, b: &Rule) -> bool {
 }
 
 /// What texts of fields with one value have to begin with.
-fn beginnings(rule: &Rule) -> impl Iterator<Item = (Field, &str)> {
+pub(super) fn beginnings(rule: &Rule) -> impl Iterator<Item = (Field, &str)> {
     rule.conjuncts.iter().filter_map(|conjunct| beginning(&conjunct.predicate))
 }
 

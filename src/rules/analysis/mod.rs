@@ -35,6 +35,9 @@
 //! covers alone is preferred to several, and rules that give other tags to rules that give the
 //! same: the first is a wrong bill, the second only clutter.
 //!
+//! The same search, over the rules of two files at once, tells what an edit changes
+//! ([`difference()`]).
+//!
 //! ## What always holds
 //!
 //! INVARIANT (witness): a witness is won by the rule it was found for, and no smaller stream is.
@@ -63,9 +66,11 @@
 //! Held to brute force in `tests/rules/verdicts.rs` and `laws` here; its steps are pinned in
 //! `tests/rules/cost.rs`.
 
+mod agree;
 mod aside;
 mod cell;
 mod cover;
+mod difference;
 mod finder;
 mod formula;
 mod inquiry;
@@ -76,6 +81,8 @@ mod partial;
 mod search;
 
 use std::cmp::{max, min};
+
+pub use difference::{Difference, Pair, Territory, difference};
 
 use super::ir::{Checked, Rule, RuleId, RuleSet};
 use super::lang::{Automata, Meter, Smallest};
@@ -102,7 +109,8 @@ pub struct Options {
 /// stream, and the like; a million of them take about a second.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Budget {
-    /// For the verdict of one rule, and as many again for what is told beside it.
+    /// For the verdict of one rule, and as many again for what is told beside it; for a pair of
+    /// rules of two files.
     pub per_rule: u64,
     /// For all rules together. When it is used up, each rule left may still take a few.
     pub total: u64,
