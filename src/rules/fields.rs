@@ -1,7 +1,7 @@
 //! THE table of fields: what a rule can ask about a stream.
 //!
-//! The parser, the type check, did-you-mean, the error messages and the guide are driven by it;
-//! a new field is a line here and a value in [`crate::rules::Stream`].
+//! The parser, the type check, did-you-mean, the error messages, the guide and the JSON schema are
+//! driven by it; a new field is a line here and a value in [`crate::rules::Stream`].
 
 use crate::diag::suggest::nearest;
 
