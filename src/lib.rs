@@ -19,6 +19,7 @@ pub mod event;
 pub mod import;
 pub mod infer;
 mod lines;
+pub mod lsp;
 pub mod period;
 pub mod pipeline;
 pub mod refresh;

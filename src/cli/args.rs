@@ -343,6 +343,18 @@ pub(super) enum RulesCommand {
         Exit status: 0 where nothing changes, 1 where something does or is not proven, 2 where a \
         file cannot be read or has errors.")]
     Diff(DiffArgs),
+    /// Bring the when expressions of rule files into their usual form
+    #[command(after_help = "Examples:\n  tt rules fmt\n  tt rules fmt --check rules.toml\n\n\
+        Only white space changes, and only within the strings of 'when'; comments stay. Strings \
+        with escapes, and expressions with mistakes, are left as they are.\n\n\
+        Exit status: 0; with --check 1 where a file would change; 2 where one cannot be read or \
+        written.")]
+    Fmt(FmtArgs),
+    /// Serve an editor: findings as you type, fixes, completion (the Language Server Protocol)
+    #[command(after_help = "Editors start it themselves: see docs/editors.md. It speaks on stdin \
+        and stdout, and reads the database, if there is one, without changing it.\n\n\
+        Exit status: 0 after shutdown and exit, else 1.")]
+    Lsp,
 }
 
 /// `tt rules diff`
@@ -357,6 +369,17 @@ pub(super) struct DiffArgs {
     /// How to write the difference
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(super) format: Format,
+}
+
+/// `tt rules fmt`
+#[derive(Args, Debug)]
+pub(super) struct FmtArgs {
+    /// Rule files, instead of the config; '-' is stdin, formatted to stdout
+    #[arg(value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    /// Change nothing, and name the files that would change
+    #[arg(long)]
+    pub(super) check: bool,
 }
 
 /// `tt rules test`

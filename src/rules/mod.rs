@@ -68,6 +68,7 @@ pub mod engine;
 pub mod fields;
 pub mod fill;
 pub mod fix;
+pub mod format;
 pub mod ir;
 pub mod lang;
 pub mod lints;

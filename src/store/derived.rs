@@ -190,6 +190,18 @@ pub fn without_rule_tags(conn: &Connection) -> Result<Vec<StreamRow>> {
     )
 }
 
+/// The streams with the latest events, at most so many, the latest first.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn newest(conn: &Connection, most: u32) -> Result<Vec<StreamRow>> {
+    let condition =
+        "num IN (SELECT num FROM streams ORDER BY last_event_at DESC, num DESC LIMIT ?1)";
+    let mut rows = streams_where(conn, condition, [most])?;
+    rows.sort_by_key(|row| std::cmp::Reverse((row.last, row.num)));
+    Ok(rows)
+}
+
 /// The streams that the rules have yet to run on.
 ///
 /// # Errors

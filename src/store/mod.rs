@@ -169,6 +169,35 @@ impl Store {
         Ok(store)
     }
 
+    /// Opens the database at `path` for reading alone and without ever waiting for another
+    /// command; `None` if there is no file, or one that a command would have to change first.
+    ///
+    /// # Errors
+    /// Whatever [`StoreError`] names.
+    pub fn open_to_look(path: &Path) -> Result<Option<Self>> {
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = Connection::open_with_flags(path, flags).map_err(|error| StoreError::Open {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        })?;
+        conn.busy_timeout(Duration::ZERO)?;
+        let store = Self { conn };
+        store.identify(path)?;
+        let version: i64 = store.conn.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        Ok((version == MIGRATIONS.len() as i64).then_some(store))
+    }
+
+    /// A number that changes whenever another connection has changed the database.
+    ///
+    /// # Errors
+    /// Those of SQLite.
+    pub fn changes_of_others(&self) -> Result<i64> {
+        Ok(self.conn.query_row("PRAGMA data_version", [], |row| row.get(0))?)
+    }
+
     /// Refuses files that are not ours, before anything is written to them.
     fn identify(&self, path: &Path) -> Result<()> {
         let ask = || -> rusqlite::Result<(i32, i64)> {

@@ -7,7 +7,7 @@ use crate::support::{code_of, read, sources};
 /// THE table of edges. A module may use those named beside it, and nothing else of ours.
 ///
 /// Above the line know no files, no clock, no environment and no SQL; see `PURE`.
-const EDGES: [(&str, &[&str]); 21] = [
+const EDGES: [(&str, &[&str]); 22] = [
     ("time", &[]),
     ("lines", &[]),
     ("tags", &[]),
@@ -16,6 +16,7 @@ const EDGES: [(&str, &[&str]); 21] = [
     ("config", &["time"]),
     ("period", &["time"]),
     ("rules", &["diag"]),
+    ("lsp", &["diag", "rules"]),
     ("schema", &["config", "diag", "rules"]),
     ("alloc", &["time"]),
     ("infer", &["collect::git", "event", "store::texts", "time"]),
@@ -35,16 +36,16 @@ const EDGES: [(&str, &[&str]); 21] = [
     (
         "cli",
         &[
-            "change", "collect", "config", "diag", "event", "import", "period", "pipeline",
+            "change", "collect", "config", "diag", "event", "import", "lsp", "period", "pipeline",
             "refresh", "report", "rules", "schema", "store", "tagging", "tags", "time",
         ],
     ),
 ];
 
 /// Modules that are mathematics: same arguments, same answer.
-const PURE: [&str; 12] = [
-    "alloc", "config", "diag", "event", "infer", "lines", "period", "report", "rules", "schema",
-    "tags", "time",
+const PURE: [&str; 13] = [
+    "alloc", "config", "diag", "event", "infer", "lines", "lsp", "period", "report", "rules",
+    "schema", "tags", "time",
 ];
 
 /// How code asks the world, and who may.

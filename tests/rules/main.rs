@@ -10,6 +10,7 @@ mod difference;
 mod examples;
 mod findings;
 mod fix;
+mod format;
 mod laws;
 mod making;
 mod oracle;

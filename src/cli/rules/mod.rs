@@ -7,8 +7,10 @@ mod draw;
 mod dump;
 mod explained;
 mod fix;
+mod fmt;
 mod form;
 mod list;
+mod lsp;
 mod matching;
 mod near;
 mod shape;
@@ -31,6 +33,8 @@ pub(super) fn run(app: &App, command: RulesCommand, out: &mut dyn Write) -> Outc
         RulesCommand::Check(args) => check::run(app, &args, out),
         RulesCommand::Match(args) => matching::run(app, &args, out),
         RulesCommand::Dump(args) => dump::run(app, &args, out),
+        RulesCommand::Fmt(args) => fmt::run(app, &args, out),
+        RulesCommand::Lsp => lsp::run(app, out),
         RulesCommand::Explain(args) => codes::run(app, &args, out),
         RulesCommand::Test(args) => testing::run(app, &args, out),
         RulesCommand::Which(args) => which::run(app, &args, out),
