@@ -79,48 +79,51 @@ impl Judge<'_, '_> {
         }
         let slots = [by_slots(old, stream), by_slots(new, stream)];
         let slot_by_slot = matches!(&slots, [Some(old), Some(new)] if old == new);
-        let (mut ways, mut sets) = (Vec::new(), BTreeMap::new());
+        let (mut ways, mut globs) = (Vec::new(), Vec::new());
         for filler in sides.into_iter().flatten() {
             for looked in filler.looked_at(stream) {
                 match looked {
-                    Looked::Operands(operands) => self.other_side(&operands, stream, &mut ways),
-                    Looked::Globs(field, patterns) => {
-                        meter.spend(patterns.len() as u64)?;
-                        let globs = Globs { field, patterns, filler };
-                        match field.info().ty {
-                            Type::TextSet if slot_by_slot => {
-                                sets.entry(field).or_insert_with(Vec::new).push(globs);
-                            }
-                            Type::TextSet => {
-                                self.other_elements(&globs, stream, automata, &mut ways);
-                            }
-                            Type::Text | Type::Duration | Type::Weekday | Type::TimeOfDay => {
-                                let captures = !slot_by_slot;
-                                self.other_value(&globs, captures, stream, automata, &mut ways);
-                            }
-                        }
-                    }
+                    Looked::Operands(operands) => self.other_side(&operands, stream, &mut ways)?,
+                    Looked::Globs(field, patterns) => globs.push(Globs { field, patterns, filler }),
                 }
             }
         }
-        for lists in sets.values() {
+        meter.spend(globs.iter().map(|it| it.patterns.len() as u64).sum())?;
+        let (sets, texts): (Vec<_>, _) =
+            globs.into_iter().partition(|it| it.field.info().ty == Type::TextSet);
+        for globs in &texts {
+            self.other_value(globs, !slot_by_slot, stream, automata, &mut ways);
+        }
+        if !slot_by_slot {
+            sets.iter().for_each(|it| self.other_elements(it, stream, automata, &mut ways));
+            return Ok(Some(ways));
+        }
+        let mut by_field: BTreeMap<Field, Vec<Globs<'_>>> = BTreeMap::new();
+        sets.into_iter().for_each(|it| by_field.entry(it.field).or_default().push(it));
+        for lists in by_field.values() {
             self.other_kinds(lists, stream, automata, meter, &mut ways)?;
         }
         Ok(Some(ways))
     }
 
     /// Another operand is the first to hold.
-    fn other_side(&self, operands: &[&Predicate], stream: &Stream, ways: &mut Ways) {
+    fn other_side(
+        &self,
+        operands: &[&Predicate],
+        stream: &Stream,
+        ways: &mut Ways,
+    ) -> Result<(), Exhausted> {
         for operand in operands {
             let holds = operand.holds(stream);
-            let formula = self.claims.known(operand);
-            let remedies = formula.map(|it| it.remedies(!holds, self.claims, stream));
-            let each = remedies.into_iter().flatten();
-            ways.extend(each.map(|way| way.into_iter().map(Wish::Literal).collect::<Vec<_>>()));
+            // All operands are of the rules; of others nothing could be said.
+            let formula = self.claims.known(operand).ok_or(Exhausted)?;
+            let remedies = formula.remedies(!holds, self.claims, stream).into_iter();
+            ways.extend(remedies.map(|way| way.into_iter().map(Wish::Literal).collect::<Vec<_>>()));
             if holds {
                 break;
             }
         }
+        Ok(())
     }
 
     /// Another glob is the first to match the value, or something else is captured.
