@@ -10,6 +10,7 @@
 //! A module owns one stage and no stage reaches back; `docs/architecture.md` is the map.
 
 pub mod alloc;
+pub mod change;
 pub mod cli;
 pub mod collect;
 pub mod config;

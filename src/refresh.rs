@@ -31,7 +31,9 @@ use crate::time::{Millis, Timestamp};
 const COMMIT_EVERY: usize = 20_000;
 
 /// The version of the rule file under which all streams were tagged.
-const RULES: &str = "rules_fingerprint";
+pub(crate) const RULES: &str = "rules_fingerprint";
+/// What stands for that version where there is no single one.
+pub(crate) const SEVERAL: &str = "several";
 
 /// Why the database could not be brought up to date.
 #[derive(Debug, thiserror::Error)]
@@ -279,21 +281,31 @@ pub fn infer_and_tag(
     if !due && (rules.is_none() || !derived::any_flagged(store.conn())?) {
         return Ok(Inferred::default());
     }
-    let now = now.to_string();
     let tx = store.write()?;
-    let inferred = pipeline::infer(&tx, settings, &now)?;
-    if let Some(in_force) = rules {
-        let all = derived::all_flagged(&tx)?;
-        let tagged = tagging::run(&tx, in_force.rules, zone, &now)?;
-        if all {
-            store::set_meta(&tx, RULES, in_force.fingerprint)?;
-        } else if tagged > 0 && rules_changed(&tx, in_force.fingerprint)? {
-            // From here on no version is that of all streams, the earlier one included.
-            store::set_meta(&tx, RULES, "several")?;
-        }
-    }
+    let (inferred, _) = infer_and_tag_within(&tx, settings, rules, (zone, &now.to_string()))?;
     tx.commit()?;
     Ok(inferred)
+}
+
+/// The same within a transaction, whether there is anything to do or not; with it, how many streams
+/// were tagged.
+pub(crate) fn infer_and_tag_within(
+    conn: &Connection,
+    settings: &Settings,
+    rules: Option<RulesInForce<'_>>,
+    (zone, now): (Zone, &str),
+) -> Result<(Inferred, usize), StoreError> {
+    let inferred = pipeline::infer(conn, settings, now)?;
+    let Some(in_force) = rules else { return Ok((inferred, 0)) };
+    let all = derived::all_flagged(conn)?;
+    let tagged = tagging::run(conn, in_force.rules, zone, now)?;
+    if all {
+        store::set_meta(conn, RULES, in_force.fingerprint)?;
+    } else if tagged > 0 && rules_changed(conn, in_force.fingerprint)? {
+        // From here on no version is that of all streams, the earlier one included.
+        store::set_meta(conn, RULES, SEVERAL)?;
+    }
+    Ok((inferred, tagged))
 }
 
 /// Whether some streams still have the tags that an earlier version of the rules gave them.

@@ -25,4 +25,4 @@ macro_rules! targets {
     };
 }
 
-targets!(config, glob, when, table, verdict);
+targets!(config, glob, when, table, verdict, difference);

@@ -6,6 +6,8 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::rules::fields::{FIELDS, Field, FieldInfo, Type};
+
 /// A path, of which none is an empty one: variables are often set to nothing, and tmux does not
 /// always know a pane's directory.
 fn maybe_empty() -> impl TypedValueParser<Value = PathBuf> {
@@ -91,11 +93,18 @@ pub(super) enum Command {
         of its id or by its name.")]
     Assign(AssignArgs),
     /// Run the rules again on streams they have run on already
-    #[command(after_help = "Examples:\n  tt recompute                      the rules, on every \
-        stream\n  tt recompute --since 2025-01-20   on the streams from then on\n  \
+    #[command(after_help = "Examples:\n  tt recompute --dry-run            what would change, in \
+        tags and hours\n  tt recompute                      the rules, on every stream\n  \
+        tt recompute --since 2025-01-20   on the streams from then on\n  \
         tt recompute --all                streams and times too, from the events\n\n\
-        Tags that you gave, and tags that you took off, stay as they are.")]
+        Tags that you gave, and tags that you took off, stay as they are. 'tt undo' takes the \
+        change back.")]
     Recompute(RecomputeArgs),
+    /// Take back what the last recompute did to tags
+    #[command(after_help = "Examples:\n  tt undo --dry-run   what would come back\n  tt undo\n\n\
+        Once more takes back the recompute before that; the last ten are kept. What you said of a \
+        tag since stays.")]
+    Undo(UndoArgs),
     /// Check the rules, and see what they match
     #[command(subcommand)]
     Rules(RulesCommand),
@@ -227,12 +236,32 @@ pub(super) struct AssignArgs {
 /// What to compute again.
 #[derive(Args, Debug)]
 pub(super) struct RecomputeArgs {
+    /// Run the rules alone (the default)
+    #[arg(long, conflicts_with = "all")]
+    pub(super) rules: bool,
     /// Infer all streams and times from the events again, then run the rules
     #[arg(long, conflicts_with_all = ["since", "until"])]
     pub(super) all: bool,
     /// Only streams in this range
     #[command(flatten)]
     pub(super) range: RangeArgs,
+    /// Only show what would change
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// How to undo.
+#[derive(Args, Debug)]
+pub(super) struct UndoArgs {
+    /// Only show what would come back
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// `tt rules`
@@ -243,10 +272,12 @@ pub(super) enum RulesCommand {
         tt rules check --deny warnings --allow overlap rules/*.toml\n  \
         tt rules check --format github --output sarif=tt.sarif rules.toml\n  \
         tt rules check - --stdin-filename rules.toml < rules.toml\n  \
-        tt rules check --stream a1b2c3d\n  tt rules check --dry-run\n\n\
+        tt rules check --diff\n  tt rules check --fix --unsafe-fixes rules.toml\n  \
+        tt rules check --stream a1b2c3d --explain\n  tt rules check --dry-run\n\n\
         A CODE is a code or its name, such as R0302 or shadowed; 'warnings' is all that would be \
         one.\n\n\
-        Exit status: 0 without errors, 1 with errors, 2 where a file cannot be read.")]
+        Exit status: 0 without errors, 1 with errors, 2 where a file cannot be read. With --diff: 1 \
+        where there is something to change.")]
     Check(CheckArgs),
     /// Run the rules over streams from a file, without a database
     #[command(after_help = "Examples:\n  \
@@ -263,11 +294,55 @@ pub(super) enum RulesCommand {
         tt rules dump --stage dot | dot -Tsvg > rules.svg"
     )]
     Dump(DumpArgs),
+    /// Which rule a stream would get of which you know only some fields
+    #[command(after_help = "Examples:\n  tt rules which --cwd ~/work/acme/web\n  \
+        tt rules which --cwd ~/oss/tt --agent codex --duration 20m\n  \
+        tt rules which --session personal-x --only-these\n\n\
+        A field that is not given is unknown: where the answer depends on it, every rule that \
+        could win is named, with a stream that it wins. A field that may have many values \
+        (session, agent, branch, worktree) has exactly those that are given. With --only-these \
+        the stream has nothing but what is given.\n\n\
+        Exit status: 0 if a rule matches or could, 1 if none can.")]
+    Which(WhichArgs),
+    /// All rules in order, with their conditions and tags
+    #[command(after_help = "Examples:\n  tt rules list\n  \
+        tt rules list rules.toml --format json")]
+    List(ListArgs),
+    /// What each rule did: streams, time, last match; rules that lie idle or are overridden
+    #[command(after_help = "Examples:\n  tt rules stats\n  tt rules stats --since 2025-01-01\n  \
+        tt rules stats --history 30d --format json\n\n\
+        A stream counts for the rule that gave it its tags, by the rule's name (a rule without \
+        one: by its place), whatever the rules would say today; that is in the column NOW.")]
+    Stats(StatsArgs),
     /// What a code means, with an example and how to fix it; without one, all codes
     #[command(after_help = "Examples:\n  tt rules explain\n  tt rules explain R0302\n  \
         tt rules explain shadowed overlap\n  tt rules explain --format json\n\n\
         The same pages are in docs/codes/. Exit status: 0, or 2 for a code that does not exist.")]
     Explain(ExplainArgs),
+    /// Run the tests in the rule file
+    #[command(after_help = "Examples:\n  tt rules test\n  \
+        tt rules test rules.toml --coverage --fail-under 90\n  \
+        tt rules test --format junit > rules.xml\n  \
+        tt rules test --generate --write\n\n\
+        A test is a stream, and what the rules are to make of it:\n\n  \
+        [[rules.test]]\n  \
+        stream = { primary_cwd = \"~/work/acme/web\", agent = [\"codex\"], duration = \"1h\" }\n  \
+        expect = { rule = \"Acme projects\", tags = [\"acme\", \"billable\"] }\n\n\
+        or expect = \"none\".\n\n\
+        Exit status: 0 where all tests pass, or there are none; 1 where one fails or is malformed, \
+        the rules have errors, or less is covered than --fail-under says; 2 where a file cannot be \
+        read.")]
+    Test(TestArgs),
+    /// Show what changes in meaning from one rule file to another
+    #[command(after_help = "Examples:\n  tt rules diff old.toml            from old.toml to the \
+        config\n  tt rules diff old.toml new.toml\n  \
+        git show HEAD:config.toml | tt rules diff -\n\n\
+        Each territory that changed hands is shown with a smallest stream that proves it, and with \
+        the stored streams in it. Nothing is shown exactly where no possible stream would get \
+        other tags or another project.\n\n\
+        Exit status: 0 where nothing changes, 1 where something does or is not proven, 2 where a \
+        file cannot be read or has errors.")]
+    Diff(DiffArgs),
     /// Bring the when expressions of rule files into their usual form
     #[command(after_help = "Examples:\n  tt rules fmt\n  tt rules fmt --check rules.toml\n\n\
         Only white space changes, and only within the strings of 'when'; comments stay. Strings \
@@ -282,6 +357,20 @@ pub(super) enum RulesCommand {
     Lsp,
 }
 
+/// `tt rules diff`
+#[derive(Args, Debug)]
+pub(super) struct DiffArgs {
+    /// The rule file as it was; '-' is stdin
+    #[arg(value_name = "OLD")]
+    pub(super) old: PathBuf,
+    /// The rule file as it is to be, else the config
+    #[arg(value_name = "NEW")]
+    pub(super) new: Option<PathBuf>,
+    /// How to write the difference
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(super) format: Format,
+}
+
 /// `tt rules fmt`
 #[derive(Args, Debug)]
 pub(super) struct FmtArgs {
@@ -291,6 +380,142 @@ pub(super) struct FmtArgs {
     /// Change nothing, and name the files that would change
     #[arg(long)]
     pub(super) check: bool,
+}
+
+/// `tt rules test`
+#[derive(Args, Debug)]
+pub(super) struct TestArgs {
+    /// Rule files to test instead of the config
+    #[arg(value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    /// How to write what the tests say
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(super) format: TestFormat,
+    /// Also say what no test would notice: rules, conditions, the order of neighbours
+    #[arg(long)]
+    pub(super) coverage: bool,
+    /// Fail if less than so many percent of all that is covered
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub(super) fail_under: Option<u8>,
+    /// Print a passing test for every rule that can win and that no test reaches
+    #[arg(long, conflicts_with_all = ["format", "coverage", "fail_under"])]
+    pub(super) generate: bool,
+    /// With --generate, add them at the end of the file
+    #[arg(long, requires = "generate")]
+    pub(super) write: bool,
+}
+
+/// How to write what tests say.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum TestFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+    /// For CI, as JUnit XML
+    Junit,
+}
+
+/// `tt rules which`
+#[derive(Args, Debug)]
+pub(super) struct WhichArgs {
+    /// The rule file, instead of the config
+    #[arg(long, value_name = "FILE")]
+    pub(super) rules: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) known: KnownArgs,
+    /// When it began: local time, or with an offset; tells weekday and time
+    #[arg(long, value_name = "TIME", help_heading = FIELDS_HEADING, conflicts_with_all = ["weekday", "time"])]
+    pub(super) at: Option<String>,
+    /// The stream has no value for any other field
+    #[arg(long)]
+    pub(super) only_these: bool,
+    /// How to write the answer
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(super) format: Format,
+}
+
+const FIELDS_HEADING: &str = "Fields";
+
+/// An option for every field of a stream.
+#[derive(Debug, Default)]
+pub(super) struct KnownArgs {
+    /// The fields that were given, and their values as they were typed.
+    pub(super) given: Vec<(Field, Vec<String>)>,
+}
+
+impl KnownArgs {
+    fn option(info: &'static FieldInfo) -> clap::Arg {
+        let is_set = info.ty == Type::TextSet;
+        let value = match info.ty {
+            Type::Text | Type::TextSet => "TEXT",
+            Type::Duration => "LENGTH",
+            Type::Weekday => "DAY",
+            Type::TimeOfDay => "HH:MM",
+        };
+        let more = if is_set { "; may be repeated" } else { "" };
+        let first = info.doc.chars().take(1).flat_map(char::to_uppercase);
+        let help: String = first.chain(info.doc.chars().skip(1)).chain(more.chars()).collect();
+        clap::Arg::new(info.flag)
+            .long(info.flag)
+            .alias(info.name)
+            .value_name(value)
+            .help(help)
+            .help_heading(FIELDS_HEADING)
+            .action(if is_set { clap::ArgAction::Append } else { clap::ArgAction::Set })
+    }
+}
+
+impl clap::FromArgMatches for KnownArgs {
+    fn from_arg_matches(matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
+        let values = |info: &FieldInfo| {
+            let values = matches.get_many::<String>(info.flag)?;
+            Some((info.field, values.cloned().collect()))
+        };
+        Ok(Self { given: FIELDS.iter().filter_map(values).collect() })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &clap::ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for KnownArgs {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        command.args(FIELDS.iter().map(Self::option))
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+/// `tt rules list`
+#[derive(Args, Debug)]
+pub(super) struct ListArgs {
+    /// The rule file, instead of the config
+    #[arg(value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+    /// How to write them
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(super) format: Format,
+}
+
+/// `tt rules stats`
+#[derive(Args, Debug)]
+pub(super) struct StatsArgs {
+    /// Only streams with an event from this time on: YYYY-MM-DD, YYYY-MM-DDTHH:MM:SS[Z], today,
+    /// yesterday
+    #[arg(long, value_name = "TIME")]
+    pub(super) since: Option<String>,
+    /// How long a rule may go without a match before it is named: 90d, 12w, 36h
+    #[arg(long, value_name = "LENGTH", default_value = "90d")]
+    pub(super) history: String,
+    /// How to write them
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(super) format: Format,
 }
 
 /// `tt rules match`
@@ -377,7 +602,10 @@ pub(super) struct CheckArgs {
     /// Which rule matches this stream, and what it would give
     #[arg(long, value_name = "ID", conflicts_with = "dry_run")]
     pub(super) stream: Option<String>,
-    /// What the rules would do to streams without rule-applied tags
+    /// With --stream: every rule with its conditions, which hold, and where the others fail
+    #[arg(long, requires = "stream")]
+    pub(super) explain: bool,
+    /// What the rules would do to streams without rule-applied tags, and which they nearly match
     #[arg(long)]
     pub(super) dry_run: bool,
     /// Show what was proven of every rule, with the smallest stream it wins and loses
@@ -406,6 +634,23 @@ pub(super) struct CheckArgs {
     /// Check again whenever a file changes, until stopped
     #[arg(long, conflicts_with_all = ["stream", "dry_run"])]
     pub(super) watch: bool,
+    /// What to do about it
+    #[command(flatten)]
+    pub(super) fixing: FixArgs,
+}
+
+/// What to do about findings.
+#[derive(Args, Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct FixArgs {
+    /// Make the changes that are certain, in the files; then check them. '-' goes to stdout
+    #[arg(long, conflicts_with_all = ["stream", "dry_run", "watch"])]
+    pub(super) fix: bool,
+    /// Remove rules as well that can go without any stream changing
+    #[arg(long, conflicts_with_all = ["stream", "dry_run", "watch"])]
+    pub(super) unsafe_fixes: bool,
+    /// Only show what --fix would change
+    #[arg(long, conflicts_with_all = ["stream", "dry_run", "watch", "output"])]
+    pub(super) diff: bool,
 }
 
 /// Levels of findings.

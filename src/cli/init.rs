@@ -1,11 +1,12 @@
 //! `tt init`: a config to begin with, and the tmux hooks.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::app::App;
 use super::args::InitArgs;
 use super::error::{Failure, Outcome};
+use super::files;
 use crate::collect::tmux;
 
 /// The config that a person starts with: everything commented, so nothing changes.
@@ -33,7 +34,7 @@ pub(super) fn run(app: &App, args: &InitArgs, out: &mut dyn Write) -> Outcome {
         writeln!(out, "{shown} has the tmux hooks already.")?;
         return Ok(());
     }
-    replace(&conf, &new).map_err(|error| {
+    files::replace(&conf, &old, &new).map_err(|error| {
         Failure::Failed(format!("cannot write {shown}: {error}\n  It was left as it is."))
     })?;
     writeln!(out, "The tmux hooks are in {shown}. To begin:")?;
@@ -66,28 +67,4 @@ fn tmux_conf(app: &App) -> PathBuf {
     let classic = app.env.home_path().join(".tmux.conf");
     let modern = app.env.base("XDG_CONFIG_HOME", ".config").join("tmux/tmux.conf");
     if !classic.exists() && modern.exists() { modern } else { classic }
-}
-
-/// Where a link at `path` leads.
-fn beside(path: &Path, link: &Path) -> PathBuf {
-    path.parent().unwrap_or(Path::new(".")).join(link)
-}
-
-/// Replaces a file's text as a whole or not at all. A link, as dotfile managers make them, stays.
-pub(super) fn replace(path: &Path, text: &str) -> std::io::Result<()> {
-    let target = std::fs::canonicalize(path)
-        .or_else(|_| std::fs::read_link(path).map(|link| beside(path, &link)))
-        .unwrap_or_else(|_| path.to_owned());
-    let folder = target.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    if let Ok(meta) = std::fs::metadata(&target) {
-        file.as_file().set_permissions(meta.permissions())?;
-    } else {
-        use std::os::unix::fs::PermissionsExt;
-        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
-    }
-    file.as_file().sync_all()?;
-    file.persist(&target).map_err(|error| error.error)?;
-    Ok(())
 }

@@ -9,11 +9,13 @@ use clap::Parser;
 mod app;
 mod args;
 mod assign;
+mod changes;
 mod config;
 mod demo;
 mod env;
 mod error;
 mod events;
+mod files;
 mod generate;
 mod import;
 mod ingest;
@@ -25,6 +27,7 @@ mod status;
 mod streams;
 mod table;
 mod tag;
+mod undo;
 
 use app::App;
 use args::{Cli, Command};
@@ -68,6 +71,7 @@ fn run(app: &App, command: Command, out: &mut dyn Write) -> Outcome {
         Command::Rename(args) => tag::rename(app, &args, out),
         Command::Assign(args) => assign::run(app, &args, out),
         Command::Recompute(args) => recompute::run(app, &args, out),
+        Command::Undo(args) => undo::run(app, &args, out),
         Command::Rules(command) => rules::run(app, command, out),
         Command::Config(command) => config::run(app, &command, out),
         Command::Ingest(command) => ingest::run(app, command, out),

@@ -110,6 +110,8 @@ codes! {
     R0207 "no-condition" NoCondition Error on "a rule that has no condition"
     R0208 "unknown-weekday" UnknownWeekday Error on "a day of the week that does not exist"
     R0209 "unknown-operator" UnknownOperator Error on "an operator that does not exist"
+    R0210 "bad-test" BadTest Warning on "a test of the rules that is malformed"
+    R0211 "tested-rule" TestedRule Warning on "a test whose expected rule does not exist, or shares its name"
     R0301 "unsatisfiable" Unsatisfiable Warning on "conditions that exclude each other"
     R0302 "shadowed" Shadowed Warning on "a rule that one earlier rule covers"
     R0303 "unreachable" Unreachable Warning on "a rule that several earlier rules cover together"

@@ -170,6 +170,18 @@ impl Sink {
         self.findings.extend(finding);
     }
 
+    /// How many findings there are so far.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.findings.len()
+    }
+
+    /// Whether nothing was found so far.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.findings.is_empty()
+    }
+
     /// Whether any finding so far stops the rules.
     #[must_use]
     pub fn has_errors(&self) -> bool {

@@ -3,19 +3,46 @@
 //! The analysis answers with rules and streams; here they get places, words and something to do.
 //! A suggestion is made only where it is certain to help: a rule is moved above the one that takes
 //! its smallest stream, since there it wins at least that one.
+//!
+//! An edit is offered where it is certain what changes:
+//!
+//! - **A rule S that one rule G alone shadows is moved right above G.** G holds wherever S does, so
+//!   no stream of S ever came past G: each went to G, or to a rule above it. Above G nothing moves,
+//!   so what went there still does. What went to G goes to S now. A stream that S does not hold for
+//!   meets the other rules in the order they had. So exactly the streams of S that went to G change
+//!   hands, from G to S, and no others. That both win something afterwards is proven
+//!   ([`Raised`](super::analysis::Raised)), and so the next check finds nothing to move back.
+//! - **A rule that wins nothing, or whose streams all get the same from a later rule, is removed.**
+//!   No stream changes; but somebody wrote the rule for a reason, so this is for a person to ask for.
+//!
+//! Where several rules shadow S together there is no edit: which of them it was to go before is not
+//! certain.
+
+use std::cell::Cell;
 
 use super::analysis::{Analysis, Cover, Judgement, Others, Overlap, Redundant, Verdict};
 use super::fill::{Filler, Outcome};
 use super::ir::{Checked, Conjunct, Predicate, Rule, RuleId, RuleSet, Template, TemplatePart};
 use super::show;
 use super::stream::Stream;
-use crate::diag::{Code, Finding, Span, quote};
+use super::syntax::edits::Cutter;
+use crate::diag::{Code, Edit, Finding, Safety, Span, quote};
+
+/// How much text the moves of one review may carry, in bytes; the first may carry any amount. Each
+/// repeats what it moves past, and thousands of rules may be shadowed by the first of a file. Who
+/// makes moves looks again after each.
+const MOST_MOVED: usize = 1 << 18;
 
 /// The findings of an analysis, in no particular order. `known` are those made before: what they
-/// explain is not said again.
+/// explain is not said again. `cutter` knows the file that the rules stand in.
 #[must_use]
-pub fn findings(rules: &Checked<RuleSet>, analysis: &Analysis, known: &[Finding]) -> Vec<Finding> {
-    let adviser = Adviser { rules, analysis, known };
+pub fn findings(
+    rules: &Checked<RuleSet>,
+    analysis: &Analysis,
+    known: &[Finding],
+    cutter: Cutter<'_>,
+) -> Vec<Finding> {
+    let adviser = Adviser { rules, analysis, known, cutter, moved: Cell::new(0) };
     let mut found = Vec::new();
     for (rule, judgement) in rules.rules.iter().zip(&analysis.rules) {
         // A rule that is switched off is nobody's trouble.
@@ -32,6 +59,9 @@ struct Adviser<'a> {
     rules: &'a Checked<RuleSet>,
     analysis: &'a Analysis,
     known: &'a [Finding],
+    cutter: Cutter<'a>,
+    /// How much text the moves carry so far.
+    moved: Cell<usize>,
 }
 
 impl Adviser<'_> {
@@ -114,13 +144,23 @@ impl Adviser<'_> {
                 [one] => format!("{} gives", called(one)),
                 _ => "all of these give".to_owned(),
             };
-            return finding
+            return self
+                .without(finding, rule)
                 .note(format!("{who} {} as well", given(rule)))
                 .help(format!("remove {}: no stream would change", called(rule)));
         }
-        let loss = self.judgement(rule.info.id).and_then(|it| it.loss.as_ref());
+        let judgement = self.judgement(rule.info.id);
+        if let Some(raised) = judgement.and_then(|it| it.raised.as_ref())
+            && let Some(coverer) = self.rule(raised.above)
+            && outcome(coverer, &raised.wins) != outcome(rule, &raised.wins)
+        {
+            return self.raised(finding, rule, coverer, &raised.wins);
+        }
+        let loss = judgement.and_then(|it| it.loss.as_ref());
         let Some((loss, winner)) = loss.and_then(|loss| Some((loss, self.rule(loss.to)?))) else {
-            return finding.help(format!("remove {}: no stream would change", called(rule)));
+            return self
+                .without(finding, rule)
+                .help(format!("remove {}: no stream would change", called(rule)));
         };
         let (got, wanted) = (outcome(winner, &loss.stream), outcome(rule, &loss.stream));
         if got == wanted {
@@ -135,14 +175,7 @@ impl Adviser<'_> {
                 ))
                 .help(format!("if that is so for all of its streams, remove {}", called(rule)));
         }
-        let finding = finding.note(format!(
-            "for one, {} gets {} from {}, where {} would give {}",
-            self.show(&loss.stream),
-            outcome_in_words(&got),
-            called(winner),
-            called(rule),
-            outcome_in_words(&wanted),
-        ));
+        let finding = finding.note(self.difference(rule, winner, &loss.stream));
         // Above the rule that takes it, the rule wins at least this stream.
         finding.help(if self.leaves_alive(rule, winner) {
             format!("move {} above {}", called(rule), called(winner))
@@ -154,6 +187,56 @@ impl Adviser<'_> {
                 called(winner)
             )
         })
+    }
+
+    /// What a stream gets, and what it would get from the rule that loses it.
+    fn difference(&self, rule: &Rule, winner: &Rule, stream: &Stream) -> String {
+        format!(
+            "for one, {} gets {} from {}, where {} would give {}",
+            self.show(stream),
+            outcome_in_words(&outcome(winner, stream)),
+            called(winner),
+            called(rule),
+            outcome_in_words(&outcome(rule, stream)),
+        )
+    }
+
+    /// The rule goes right above the one that covers it; see the head of this module.
+    fn raised(&self, finding: Finding, rule: &Rule, coverer: &Rule, wins: &Stream) -> Finding {
+        let title = format!("move {} above {}", called(rule), called(coverer));
+        let change = format!(
+            "{title}: exactly its own streams go from {} to it, and no others",
+            called(coverer)
+        );
+        let mut finding = finding.note(self.difference(rule, coverer, wins)).help(&change);
+        let (from, to) = (rule.info.index(), coverer.info.index());
+        let moved = self.cutter.moved(from, to, &parts(rule)).filter(|(_, replacement)| {
+            let before = self.moved.get();
+            let fits = before == 0 || before + replacement.len() <= MOST_MOVED;
+            if fits {
+                self.moved.set(before + replacement.len());
+            }
+            fits
+        });
+        finding.edit = moved.map(|(span, replacement)| Edit {
+            title: change,
+            span,
+            replacement,
+            safety: Safety::Safe,
+        });
+        finding
+    }
+
+    /// The finding, with the edit that removes the rule.
+    fn without(&self, mut finding: Finding, rule: &Rule) -> Finding {
+        let removed = self.cutter.removed(rule.info.index(), &parts(rule));
+        finding.edit = removed.map(|span| Edit {
+            title: format!("remove {}: no stream changes", called(rule)),
+            span,
+            replacement: String::new(),
+            safety: Safety::Unsafe,
+        });
+        finding
     }
 
     /// Whether a rule, moved above another, certainly leaves every rule alive that it passes: their
@@ -183,7 +266,7 @@ impl Adviser<'_> {
             return None;
         }
         let headline = format!("{} matches no stream", subject(rule));
-        let mut finding = Finding::new(Code::Unsatisfiable, *first, headline);
+        let mut finding = self.without(Finding::new(Code::Unsatisfiable, *first, headline), rule);
         finding = match others {
             [] => finding
                 .label("no stream satisfies this")
@@ -239,7 +322,9 @@ impl Adviser<'_> {
                 called(heir)
             ),
         };
-        let mut finding = Finding::new(Code::Redundant, place(rule), headline)
+        let finding = Finding::new(Code::Redundant, place(rule), headline);
+        let mut finding = self
+            .without(finding, rule)
             .label("every stream that this wins")
             .note(format!("either way these streams get {}", given(rule)))
             .help(help);
@@ -304,6 +389,11 @@ fn subject(rule: &Rule) -> String {
 fn place(rule: &Rule) -> Span {
     let places = rule.conjuncts.iter().map(|conjunct| conjunct.place);
     places.reduce(|a, b| Span::new(a.start.min(b.start), a.end.max(b.end))).unwrap_or(rule.header)
+}
+
+/// The places that must go with a rule wherever it goes.
+fn parts(rule: &Rule) -> Vec<Span> {
+    rule.conjuncts.iter().map(|conjunct| conjunct.place).chain([rule.header]).collect()
 }
 
 fn outcome(rule: &Rule, stream: &Stream) -> Outcome {

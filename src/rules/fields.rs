@@ -1,7 +1,7 @@
 //! THE table of fields: what a rule can ask about a stream.
 //!
-//! The parser, the type check, did-you-mean, the error messages and the guide are driven by it;
-//! a new field is a line here and a value in [`crate::rules::Stream`].
+//! The parser, the type check, did-you-mean, the error messages, the guide and the JSON schema are
+//! driven by it; a new field is a line here and a value in [`crate::rules::Stream`].
 
 use crate::diag::suggest::nearest;
 
@@ -68,6 +68,8 @@ pub struct FieldInfo {
     pub field: Field,
     /// How it is written.
     pub name: &'static str,
+    /// How a command takes a value for it: `--cwd`.
+    pub flag: &'static str,
     /// What kind of value it has.
     pub ty: Type,
     /// Words that people use for it.
@@ -83,6 +85,7 @@ pub const FIELDS: &[FieldInfo] = &[
     FieldInfo {
         field: Field::PrimaryCwd,
         name: "primary_cwd",
+        flag: "cwd",
         ty: Type::Text,
         synonyms: &["path", "cwd", "dir", "directory", "folder"],
         doc: "the most frequent working directory",
@@ -91,6 +94,7 @@ pub const FIELDS: &[FieldInfo] = &[
     FieldInfo {
         field: Field::TmuxSession,
         name: "tmux_session",
+        flag: "session",
         ty: Type::TextSet,
         synonyms: &["session", "tmux", "session_name"],
         doc: "every tmux session name involved",
@@ -99,6 +103,7 @@ pub const FIELDS: &[FieldInfo] = &[
     FieldInfo {
         field: Field::Agent,
         name: "agent",
+        flag: "agent",
         ty: Type::TextSet,
         synonyms: &["tool", "assistant"],
         doc: "every agent type used",
@@ -107,6 +112,7 @@ pub const FIELDS: &[FieldInfo] = &[
     FieldInfo {
         field: Field::GitBranch,
         name: "git_branch",
+        flag: "branch",
         ty: Type::TextSet,
         synonyms: &["branch"],
         doc: "every git branch its events carry",
@@ -115,6 +121,7 @@ pub const FIELDS: &[FieldInfo] = &[
     FieldInfo {
         field: Field::Repo,
         name: "repo",
+        flag: "repo",
         ty: Type::Text,
         synonyms: &["repository", "remote", "git_repo"],
         doc: "the repository it belongs to, the same for every worktree and clone",
@@ -123,6 +130,7 @@ pub const FIELDS: &[FieldInfo] = &[
     FieldInfo {
         field: Field::Worktree,
         name: "worktree",
+        flag: "worktree",
         ty: Type::TextSet,
         synonyms: &["git_worktree"],
         doc: "names of the linked worktrees involved",
@@ -131,6 +139,7 @@ pub const FIELDS: &[FieldInfo] = &[
     FieldInfo {
         field: Field::Duration,
         name: "duration",
+        flag: "duration",
         ty: Type::Duration,
         synonyms: &["total", "length"],
         doc: "total time, direct and delegated",
@@ -139,6 +148,7 @@ pub const FIELDS: &[FieldInfo] = &[
     FieldInfo {
         field: Field::Direct,
         name: "direct",
+        flag: "direct",
         ty: Type::Duration,
         synonyms: &["time_direct", "focus"],
         doc: "time under the person's own hands",
@@ -147,6 +157,7 @@ pub const FIELDS: &[FieldInfo] = &[
     FieldInfo {
         field: Field::Delegated,
         name: "delegated",
+        flag: "delegated",
         ty: Type::Duration,
         synonyms: &["time_delegated", "agent_time"],
         doc: "time that agents worked",
@@ -155,6 +166,7 @@ pub const FIELDS: &[FieldInfo] = &[
     FieldInfo {
         field: Field::Weekday,
         name: "weekday",
+        flag: "weekday",
         ty: Type::Weekday,
         synonyms: &["day", "day_of_week", "dow"],
         doc: "day of the first event, local time",
@@ -163,6 +175,7 @@ pub const FIELDS: &[FieldInfo] = &[
     FieldInfo {
         field: Field::Time,
         name: "time",
+        flag: "time",
         ty: Type::TimeOfDay,
         synonyms: &["hour", "clock", "time_of_day"],
         doc: "time of day of the first event, local time",
@@ -225,6 +238,7 @@ mod tests {
         for (place, info) in FIELDS.iter().enumerate() {
             assert_eq!(info.field as usize, place);
             assert_eq!(Field::named(info.name), Some(info.field));
+            assert_eq!(Field::meant_by(info.flag), Some(info.field));
             for word in info.synonyms.iter().chain([&info.name]) {
                 assert!(words.insert(*word), "{word} twice");
                 assert_eq!(Field::meant_by(word), Some(info.field));

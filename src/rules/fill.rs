@@ -85,14 +85,75 @@ impl Filler {
     }
 
     pub(super) fn fill(&self, stream: &Stream) -> Outcome {
-        let mut lent = Vec::new();
-        self.sources.iter().for_each(|source| source.lend(stream, None, &mut lent));
+        let lent = self.lent(stream, &|captured| captured.text.to_owned());
         let mut known = HashSet::new();
         let all = self.tags.iter().flat_map(|template| fill(template, &lent));
         let tags = all.filter(|tag| known.insert(tag.clone())).collect();
         let project = self.project.as_ref().and_then(|template| fill(template, &lent).pop_first());
         Outcome { tags, project }
     }
+
+    /// Every text that the templates of the tags give, and every one that the template of the
+    /// project does, with what was captured put otherwise.
+    pub(super) fn put(
+        &self,
+        stream: &Stream,
+        put: Put<'_>,
+    ) -> (BTreeSet<String>, Option<BTreeSet<String>>) {
+        let lent = self.lent(stream, put);
+        let tags = self.tags.iter().flat_map(|template| fill(template, &lent)).collect();
+        (tags, self.project.as_ref().map(|template| fill(template, &lent)))
+    }
+
+    fn lent(&self, stream: &Stream, put: Put<'_>) -> Vec<Lent<'_>> {
+        let mut lent = Vec::new();
+        self.sources.iter().for_each(|source| source.lend(stream, None, put, &mut lent));
+        lent
+    }
+
+    /// Whether it gives the same to every stream.
+    pub(super) fn is_fixed(&self) -> bool {
+        self.templates().flat_map(names).next().is_none()
+    }
+
+    /// The tags and the project, as they are written.
+    pub(super) fn templates(&self) -> impl Iterator<Item = &Template> {
+        self.tags.iter().chain(&self.project)
+    }
+
+    /// Whether a tag or the project uses a capture of that name.
+    pub(super) fn uses(&self, name: &str) -> bool {
+        self.templates().flat_map(names).any(|used| used == name)
+    }
+
+    /// What was looked at to fill the templates for the stream. Where it is the same for another
+    /// stream, so is what the rule gives.
+    pub(super) fn looked_at(&self, stream: &Stream) -> Vec<Looked<'_>> {
+        let mut looked = Vec::new();
+        self.sources.iter().for_each(|source| source.look(stream, &mut looked));
+        looked
+    }
+}
+
+/// A text that was captured, and from where.
+pub(super) struct Captured<'a> {
+    pub(super) field: Field,
+    pub(super) pattern: &'a Pattern,
+    pub(super) name: &'a str,
+    /// The whole value.
+    pub(super) value: &'a str,
+    pub(super) text: &'a str,
+}
+
+/// What stands for a capture in a template.
+pub(super) type Put<'p> = &'p dyn Fn(&Captured<'_>) -> String;
+
+/// What filling templates looks at.
+pub(super) enum Looked<'f> {
+    /// Which of these conditions is the first to hold.
+    Operands(Vec<&'f Predicate>),
+    /// Which of these globs is the first to match each value of the field, and what it captures.
+    Globs(Field, Vec<&'f Pattern>),
 }
 
 fn names(template: &Template) -> impl Iterator<Item = &str> {
@@ -171,29 +232,52 @@ impl Source {
     }
 
     /// Adds what it gives for a stream, of the names in `only` where that is given.
-    fn lend<'s>(&'s self, stream: &Stream, only: Option<&Names>, lent: &mut Vec<Lent<'s>>) {
+    fn lend<'s>(
+        &'s self,
+        stream: &Stream,
+        only: Option<&Names>,
+        put: Put<'_>,
+        lent: &mut Vec<Lent<'s>>,
+    ) {
         match self {
             Self::Globs { field, names, patterns } => {
                 let wanted = |name: &&str| only.is_none_or(|only| only.contains(*name));
                 let names = names.iter().map(String::as_str).filter(wanted).collect();
-                lent.push(Lent { names, rows: rows(*field, patterns, stream) });
+                lent.push(Lent { names, rows: rows(*field, patterns, stream, put) });
             }
-            Self::All(sources) => sources.iter().for_each(|it| it.lend(stream, only, lent)),
+            Self::All(sources) => sources.iter().for_each(|it| it.lend(stream, only, put, lent)),
             Self::First { names, branches } => {
                 let only = only.map_or_else(|| names.clone(), |only| only & names);
                 let first = branches.iter().find(|(predicate, _)| predicate.holds(stream));
                 if let Some((_, source)) = first {
-                    source.lend(stream, Some(&only), lent);
+                    source.lend(stream, Some(&only), put, lent);
+                }
+            }
+        }
+    }
+
+    fn look<'s>(&'s self, stream: &Stream, looked: &mut Vec<Looked<'s>>) {
+        match self {
+            Self::Globs { field, patterns, .. } => {
+                let patterns = patterns.iter().map(|it| &it.pattern).collect();
+                looked.push(Looked::Globs(*field, patterns));
+            }
+            Self::All(sources) => sources.iter().for_each(|it| it.look(stream, looked)),
+            Self::First { branches, .. } => {
+                looked.push(Looked::Operands(branches.iter().map(|(it, _)| it).collect()));
+                let first = branches.iter().find(|(predicate, _)| predicate.holds(stream));
+                if let Some((_, source)) = first {
+                    source.look(stream, looked);
                 }
             }
         }
     }
 }
 
-fn rows(field: Field, patterns: &[Capturing], stream: &Stream) -> Vec<Row> {
+fn rows(field: Field, patterns: &[Capturing], stream: &Stream, put: Put<'_>) -> Vec<Row> {
     let row = |value: &String| {
         let value: String = value.nfc().collect();
-        patterns.iter().find_map(|pattern| pattern.row(&value))
+        patterns.iter().find_map(|pattern| pattern.row(field, &value, put))
     };
     stream.texts(field).iter().filter_map(row).collect()
 }
@@ -205,7 +289,7 @@ impl Capturing {
         Self { pattern, names, regex: OnceLock::new() }
     }
 
-    fn row(&self, value: &str) -> Option<Row> {
+    fn row(&self, field: Field, value: &str, put: Put<'_>) -> Option<Row> {
         let regex = self.regex.get_or_init(|| self.compile()).as_ref()?;
         let mut captures = regex.create_captures();
         regex.captures(Input::new(value).anchored(Anchored::Yes), &mut captures);
@@ -215,7 +299,8 @@ impl Capturing {
         let mut row = Row::new();
         for (name, group) in self.names.iter().zip(1..) {
             if let Some(text) = captures.get_group(group).and_then(|span| value.get(span.range())) {
-                row.entry(name.clone()).or_insert_with(|| text.to_owned());
+                let captured = Captured { field, pattern: &self.pattern, name, value, text };
+                row.entry(name.clone()).or_insert_with(|| put(&captured));
             }
         }
         Some(row)

@@ -29,9 +29,10 @@ pub const WARNINGS: &str = "warnings";
 pub fn levels(written: &[LintNode], sink: &mut Sink) -> Levels {
     let mut levels = Levels::default();
     for node in written {
-        let Some(code) = lint(&node.name, node.name_span, sink) else { continue };
+        let has = |name: &str| written.iter().any(|node| node.name == name);
+        let code = lint(&node.name, node.name_span, &has, sink);
         match Level::named(&node.level.text) {
-            Some(level) => levels.set(code, level),
+            Some(level) => code.into_iter().for_each(|code| levels.set(code, level)),
             None => {
                 let headline = format!("unknown level {}", quote(&node.level.text));
                 let words = Level::ALL.map(Level::as_str);
@@ -83,8 +84,9 @@ pub enum Unknown {
     },
 }
 
-/// The code of a lint, or a finding that there is none.
-fn lint(name: &str, span: Span, sink: &mut Sink) -> Option<Code> {
+/// The code of a lint, or a finding that there is none. Names that are `taken` cannot stand in its
+/// place.
+fn lint(name: &str, span: Span, taken: &dyn Fn(&str) -> bool, sink: &mut Sink) -> Option<Code> {
     let finding = match named(name) {
         Ok(code) => return Some(code),
         Err(Unknown::Error(code)) => {
@@ -97,10 +99,12 @@ fn lint(name: &str, span: Span, sink: &mut Sink) -> Option<Code> {
             let headline = format!("unknown lint {}", quote(name));
             let finding = Finding::new(Code::UnknownLint, span, headline);
             match meant {
-                Some(meant) => finding
-                    .detail(format!("Did you mean: {meant}?"))
-                    .label(format!("did you mean '{meant}'?"))
-                    .edit(span, meant),
+                Some(meant) => {
+                    let finding = finding
+                        .detail(format!("Did you mean: {meant}?"))
+                        .label(format!("did you mean '{meant}'?"));
+                    if taken(meant) { finding } else { finding.edit(span, meant) }
+                }
                 None => finding.label("not known").help("'tt rules explain' lists them all"),
             }
         }
@@ -227,7 +231,7 @@ fn allowance(file: &SourceFile, place: Span, sink: &mut Sink) -> Option<Allowanc
             malformed(sink, "a code is missing");
             return None;
         }
-        codes.extend(lint(name.trim(), span, sink).map(|code| (code, span)));
+        codes.extend(lint(name.trim(), span, &|_| false, sink).map(|code| (code, span)));
     }
     if !reason.chars().any(char::is_alphanumeric) {
         sink.push(

@@ -27,6 +27,8 @@
 //! | engine | one search | [`engine`] |
 //! | fill | captures in tags | [`fill`] |
 //! | analysis | which rules can win, beside the table | [`analysis`] |
+//! | cases | the tests in the file, and what they cover | [`cases`] |
+//! | why, near | what one rule says of one stream, and which one it just misses | [`why`], [`near`] |
 //!
 //! This module is the façade, and the only one that names them all:
 //!
@@ -60,26 +62,31 @@
 
 pub mod advice;
 pub mod analysis;
+pub mod cases;
 pub mod dump;
 pub mod engine;
 pub mod fields;
 pub mod fill;
+pub mod fix;
 pub mod format;
 pub mod ir;
 pub mod lang;
 pub mod lints;
+pub mod near;
 pub mod show;
 mod stream;
 pub mod syntax;
 pub mod table;
+pub mod why;
 
 use std::sync::{Mutex, PoisonError};
 
 use crate::diag::{Code, Finding, Level, Levels, Sink, SourceFile};
 pub use analysis::Analysis;
+pub use cases::Cases;
 pub use engine::Scratch;
 pub use fill::Outcome;
-pub use ir::{Checked, RuleId, RuleInfo, RuleSet};
+pub use ir::{Atom, Checked, Predicate, Rule, RuleId, RuleInfo, RuleSet, Template, Test};
 pub use stream::Stream;
 pub use table::dump::TableDump;
 
@@ -101,6 +108,8 @@ pub struct Checkup {
     pub findings: Vec<Finding>,
     /// The rules, if nothing found is an error.
     pub rules: Option<Checked<RuleSet>>,
+    /// The tests of the rules, if there are rules.
+    pub cases: Cases,
 }
 
 /// Reads and checks the rules of a file. Tables other than `[rules]` are not looked at.
@@ -112,7 +121,8 @@ pub fn check(file: &SourceFile, env: &Env) -> Checkup {
     let mut sink = Sink::default();
     let written = syntax::toml::parse(file, &mut sink);
     let rules = ir::lower::check(&written, file, env, &mut sink);
-    Checkup { findings: sink.into_findings(), rules }
+    let cases = cases::check(&written.cases, rules.as_ref(), file, &mut sink);
+    Checkup { findings: sink.into_findings(), rules, cases }
 }
 
 /// What a review is asked.
@@ -144,6 +154,7 @@ pub fn review(file: &SourceFile, env: &Env, asked: &Asked) -> Review {
     let mut sink = Sink::default();
     let written = syntax::toml::parse(file, &mut sink);
     let rules = ir::lower::check(&written, file, env, &mut sink);
+    cases::check(&written.cases, rules.as_ref(), file, &mut sink);
     let levels = lints::levels(&written.lints, &mut sink).overridden_by(&asked.levels);
     let mut options = asked.options;
     options.overlaps |= levels.of(Code::Overlap) != Level::Allow;
@@ -151,13 +162,15 @@ pub fn review(file: &SourceFile, env: &Env, asked: &Asked) -> Review {
         let analysis = analysis::analyse(&rules, &options);
         (rules, analysis)
     });
-    let mut findings = sink.into_findings();
-    let advice = rules.iter().flat_map(|(rules, it)| advice::findings(rules, it, &findings));
-    let advice: Vec<_> = advice.collect();
-    findings.extend(advice);
-    let findings = findings.into_iter().filter_map(|finding| levels.apply(finding)).collect();
     let headers: Vec<_> = written.rules.iter().map(|rule| rule.header).collect();
     let layout = syntax::layout::layout(file, &headers);
+    let mut findings = sink.into_findings();
+    if let Some((rules, analysis)) = &rules {
+        let cutter = syntax::edits::Cutter::new(file, &layout, &headers);
+        let advice = advice::findings(rules, analysis, &findings, cutter);
+        findings.extend(advice);
+    }
+    let findings = findings.into_iter().filter_map(|finding| levels.apply(finding)).collect();
     let findings = lints::allowed(file, &layout, findings, rules.is_some());
     let findings = findings.into_iter().filter_map(|finding| levels.apply(finding)).collect();
     Review { findings, rules }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::{Deserialize, Serialize};
 
 use super::Result;
 use super::texts::{PlaceId, TextId};
@@ -19,7 +20,7 @@ pub const PERSON: TextId = 0;
 pub const NO_STREAM: StreamNum = 0;
 
 /// The rule that gave a stream its tags.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct RuleRef {
     /// Position in the file, from 0.
     pub index: i64,

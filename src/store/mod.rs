@@ -19,6 +19,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior};
 
 pub mod agents;
+pub mod changes;
 pub mod derived;
 pub mod events;
 pub mod tags;
@@ -30,7 +31,8 @@ pub use rusqlite::Transaction;
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"ttdb");
 
 /// Each entry lifts the schema by one version; entries are never edited once released.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_first.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_changes.sql")];
 
 /// How long a command waits for another one's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(20);

@@ -72,8 +72,9 @@ fn what_the_check_accepts_the_schema_accepts() {
         let file = SourceFile::new("config.toml", text.as_str());
         let env = Env { home: Some("/home/u".into()) };
         let found = review(&file, &env, &Asked::default()).findings;
-        // A lint that does not exist is a warning, and unknown to the schema too.
-        let wrong = |code: Code| !code.is_lint() || code == Code::UnknownLint;
+        // Warnings that are about what the file may say at all are the schema's matter too.
+        let wrong =
+            |code: Code| !code.is_lint() || matches!(code, Code::UnknownLint | Code::BadTest);
         if !found.iter().any(|finding| wrong(finding.code)) {
             let complaints = complaints(&schema, &text);
             assert!(complaints.is_empty(), "{}: {complaints:#?}", path.display());
@@ -219,9 +220,16 @@ fn keys_are_those_that_the_check_names() {
     assert_eq!(keys(rule), valid_keys("[[rules.auto_tag]]\nxyzzy = 1"));
     let fields = valid_keys("[[rules.auto_tag]]\nmatch.xyzzy = '1'\ntags = ['t']");
     assert_eq!(keys(&format!("{rule}/match/properties")), fields);
-    for key in valid_keys("[rules]\nxyzzy = 1") {
-        assert!(keys("/properties/rules/properties").contains(&key), "{key}");
-    }
+    assert_eq!(keys("/properties/rules/properties"), valid_keys("[rules]\nxyzzy = 1"));
+    let test = "/properties/rules/properties/test/items/properties";
+    let with = |lines: &str| valid_keys(&format!("[[rules.test]]\n{lines}\n"));
+    assert_eq!(keys(test), with("xyzzy = 1\nstream = {}\nexpect = 'none'"));
+    let expected = with("stream = {}\nexpect = { xyzzy = 1, rule = 'r', tags = [] }");
+    assert_eq!(keys(&format!("{test}/expect/anyOf/1/properties")), expected);
+    // Those in milliseconds are for programs, and not named.
+    let mut given = keys(&format!("{test}/stream/properties"));
+    given.retain(|key| !key.ends_with("_ms"));
+    assert_eq!(given, with("stream = { xyzzy = 1 }\nexpect = 'none'"));
 }
 
 /// Every table of a schema, with where it stands.

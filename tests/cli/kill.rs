@@ -268,6 +268,39 @@ fn killed_tagging_and_recomputing() {
     }
 }
 
+/// A recompute, and an undo, happens whole or not at all.
+#[test]
+fn killed_recomputes_and_undos_leave_before_or_after() {
+    let tt = sandbox();
+    tt.feed("import", lines(&busy("2025-01-20", 24_000, 80))).ok();
+    tt.run("report").ok();
+    let before = tt.tag_tables();
+    tt.config(ACME.replace("~/work/acme/*", "*/client[234]/*"));
+    let mut spans = [("recompute", 8), ("undo", 9)]
+        .map(|(command, seed)| Killer { dice: Dice(seed), span: time_of(&tt, &[command]) });
+    assert_eq!(tt.tag_tables(), before);
+    tt.run("recompute").ok();
+    let after = tt.tag_tables();
+    assert!(after != before);
+    let mut inside = 0;
+    for round in 0..24 {
+        let is_after = tt.tag_tables() == after;
+        let (command, killer) = match &mut spans {
+            [_, undo] if is_after => ("undo", undo),
+            [recompute, _] => ("recompute", recompute),
+        };
+        inside += usize::from(killer.killed(&tt, &[command]));
+        let now = tt.tag_tables();
+        assert!(now == before || now == after, "round {round}: {command} left a part");
+        assert_eq!(tt.count("changes"), i64::from(now == after), "round {round}");
+        tt.is_sound();
+        if (now == after) == is_after {
+            tt.run(command).ok();
+        }
+    }
+    assert!(inside >= 8, "only {inside} of 24 kills came before the end");
+}
+
 /// The check itself can fail: what a weak program would leave behind does not pass.
 #[test]
 fn a_lost_and_a_doubled_event_would_be_seen() {

@@ -181,7 +181,7 @@ fn recompute_in_a_range_leaves_the_rest() {
     tt.import(&[focus("2025-01-29T10:00:00Z", &later, "main")]);
     tt.run("report").ok();
     tt.config(rule("~/*", "\"new\""));
-    tt.run("recompute --since 2025-01-29").ok().prints("Rules were run on 1 stream.");
+    tt.run("recompute --since 2025-01-29").ok().says(&["Rules were run on 1 stream."]);
     assert_eq!(tt.tags_at(&web), ["old (rule)"]);
     assert_eq!(tt.tags_at(&later), ["new (rule)"]);
 }

@@ -255,6 +255,7 @@ fn watching_checks_again_when_the_file_is_saved() {
     tt.config(SHADOWED);
     assert!(lines.next().unwrap().starts_with("Warning: config.toml line 8"));
     assert!(lines.any(|line| line == "config.toml: 2 rules loaded, 1 warning"));
+    assert_eq!(lines.next().unwrap(), "1 can be fixed with --fix");
     // As many editors save: another file in its place.
     let new = tt.put("home/.config/tt/new", SOUND);
     fs::rename(new, tt.home().join(".config/tt/config.toml")).unwrap();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use tt::diag::SourceFile;
 use tt::diag::render::human;
-use tt::rules::analysis::{Options, Verdict};
+use tt::rules::analysis::{self, Budget, Difference, Options, Raised, Territory, Verdict};
 use tt::rules::{Asked, Env, Review, Scratch, Stream, review};
 
 use crate::making::{self, Bytes};
@@ -124,6 +124,15 @@ pub(crate) fn verdict(data: &[u8]) {
             assert_eq!(taken(rule, &loss.stream), Some(loss.to.index()), "{file}\n{rule}");
             proofs.push(loss.stream.clone());
         }
+        if let Some(Raised { above, wins, leaves }) = &judgement.raised {
+            let above = above.index();
+            assert!(definition.holds(rule, wins), "{file}\n{rule} {wins:#?}");
+            assert_eq!(taken(rule, wins), Some(above), "{file}\n{rule} {wins:#?}");
+            assert!(definition.holds(above, leaves), "{file}\n{rule} {leaves:#?}");
+            assert!(!definition.holds(rule, leaves), "{file}\n{rule} {leaves:#?}");
+            assert_eq!(taken(above, leaves), None, "{file}\n{rule} {leaves:#?}");
+            proofs.extend([wins.clone(), leaves.clone()]);
+        }
     }
     for overlap in &analysis.overlaps {
         for rule in [overlap.first, overlap.second] {
@@ -176,4 +185,53 @@ pub(crate) fn verdict(data: &[u8]) {
             }
         }
     }
+}
+
+/// Two rule files differ exactly where the analysis says so: each proof is one, and streams near
+/// them and elsewhere get the same wherever nothing is said.
+pub(crate) fn difference(data: &[u8]) {
+    let mut bytes = Bytes(data);
+    let files = making::two_files(&mut bytes);
+    differing(&files, &mut bytes);
+}
+
+/// The same for these two files; what was found.
+pub(crate) fn differing(files: &[String; 2], bytes: &mut Bytes<'_>) -> Difference {
+    let [old, new] = files.each_ref().map(|file| {
+        let checkup = check_at(Some(HOME), file);
+        checkup.rules.unwrap_or_else(|| panic!("{file}\n{:#?}", checkup.findings))
+    });
+    let budget = Budget { per_rule: 20_000, total: 1_000_000 };
+    let found = analysis::difference(&old, &new, budget);
+    let definitions = files.each_ref().map(|file| oracle::Rules::read(file, Some(HOME)));
+    // Who wins, where it makes a difference.
+    let changed = |stream: &Stream| {
+        let [was, is] = definitions.each_ref().map(|it| it.first(stream));
+        let given = |win: &Option<Win>| {
+            let tags = win.iter().flat_map(|win| win.tags.clone()).collect::<BTreeSet<_>>();
+            (tags, win.as_ref().and_then(|win| win.project.clone()))
+        };
+        let winners = (was.as_ref().map(|win| win.rule), is.as_ref().map(|win| win.rule));
+        (given(&was) != given(&is)).then_some(winners)
+    };
+    let index = |it: &analysis::Pair| (it.old.map(|id| id.index()), it.new.map(|id| id.index()));
+    for Territory { pair, witness } in &found.territories {
+        assert_eq!(changed(witness), Some(index(pair)), "{files:#?}\n{witness:#?}");
+    }
+    let proofs: Vec<_> = found.territories.iter().map(|it| &it.witness).collect();
+    for _ in 0..32 {
+        let made = making::stream(bytes);
+        let near = match proofs.get(bytes.choose(2 * proofs.len() + 1)) {
+            Some(proof) => making::between(proof, &made, bytes),
+            None => made,
+        };
+        let Some(winners) = changed(&near) else { continue };
+        let territory = found.territories.iter().find(|it| index(&it.pair) == winners);
+        let known = found.not_proven.iter().any(|pair| index(pair) == winners);
+        assert!(territory.is_some() || known, "{files:#?}\n{winners:?} {near:#?}");
+        if let Some(Territory { witness, .. }) = territory {
+            assert!(size(witness) <= size(&near), "{files:#?}\n{witness:#?} {near:#?}");
+        }
+    }
+    found
 }

@@ -3,16 +3,19 @@
 //! When a change makes one of these numbers a little smaller or larger, write down the new one.
 //! When it makes a family grow faster than before, think again.
 
-use tt::rules::analysis::{Analysis, Budget, Options, Verdict, analyse};
+use tt::rules::analysis::{Analysis, Budget, Options, Verdict, analyse, difference};
 
 use crate::support::check;
 
-fn run(conditions: impl IntoIterator<Item = String>, options: &Options) -> Analysis {
+fn file_of(conditions: impl IntoIterator<Item = String>) -> String {
     let rule = |condition: String| {
         format!("[[rules.auto_tag]]\nmatch = {{ {condition} }}\ntags = [\"{}\"]\n", condition.len())
     };
-    let file: String = conditions.into_iter().map(rule).collect();
-    analyse(&check(&file).rules.unwrap(), options)
+    conditions.into_iter().map(rule).collect()
+}
+
+fn run(conditions: impl IntoIterator<Item = String>, options: &Options) -> Analysis {
+    analyse(&check(&file_of(conditions)).rules.unwrap(), options)
 }
 
 fn steps(family: &dyn Fn(usize) -> Vec<String>, sizes: [usize; 3]) -> [u64; 3] {
@@ -71,6 +74,64 @@ fn steps_are_as_they_were() {
         ("split", [229, 517, 1346]),
         ("crossed", [27, 47, 303]),
         ("stars", [51, 97, 185]),
+    ];
+    assert_eq!(all, known);
+}
+
+/// Steps, and what changed hands, if a file is edited so.
+fn steps_of(edit: &dyn Fn(Vec<String>) -> String, sizes: [usize; 3]) -> [(u64, usize); 3] {
+    sizes.map(|size| {
+        let old = check(&file_of(apart(size))).rules.unwrap();
+        let new = check(&edit(apart(size))).rules.unwrap();
+        let found = difference(&old, &new, Budget::default());
+        assert!(found.is_complete());
+        (found.steps, found.territories.len())
+    })
+}
+
+#[test]
+fn steps_of_differences_are_as_they_were() {
+    let sizes = [10, 100, 1000];
+    let all = [
+        ("nothing", steps_of(&|rules| file_of(rules), sizes)),
+        (
+            "one edited",
+            steps_of(
+                &|mut rules| {
+                    let middle = rules.len() / 2;
+                    rules[middle] = cwd("~/work/*");
+                    file_of(rules)
+                },
+                sizes,
+            ),
+        ),
+        (
+            "first to last",
+            steps_of(
+                &|mut rules| {
+                    rules.rotate_left(1);
+                    file_of(rules)
+                },
+                sizes,
+            ),
+        ),
+        ("all backwards", steps_of(&|rules| file_of(rules.into_iter().rev()), sizes)),
+        (
+            "all elsewhere",
+            steps_of(&|rules| file_of(rules.iter().map(|it| it.replace("work", "src"))), sizes),
+        ),
+        (
+            "all retagged",
+            steps_of(&|rules| file_of(rules).replace("tags = [", "tags = ['x', "), sizes),
+        ),
+    ];
+    let known = [
+        ("nothing", [(10, 0), (100, 0), (1000, 0)]),
+        ("one edited", [(109, 6), (694, 51), (6544, 501)]),
+        ("first to last", [(10, 0), (100, 0), (1000, 0)]),
+        ("all backwards", [(10, 0), (100, 0), (1000, 0)]),
+        ("all elsewhere", [(200, 20), (2000, 200), (20000, 2000)]),
+        ("all retagged", [(90, 10), (900, 100), (9000, 1000)]),
     ];
     assert_eq!(all, known);
 }

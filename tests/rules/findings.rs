@@ -253,7 +253,19 @@ fn suggestions_do_not_undo_each_other() {
 fn a_rule_is_moved_only_where_all_it_passes_live_on() {
     let special = ("s", "match = { primary_cwd = '/a/b/*' }");
     let general = ("g", "match = { primary_cwd = '/a/*' }");
-    assert_eq!(advice(&[general, special]), [("R0302", "move 's' above 'g'".to_owned())]);
+    let moved = "move 's' above 'g': exactly its own streams go from 'g' to it, and no others";
+    assert_eq!(advice(&[general, special]), [("R0302", moved.to_owned())]);
+    // The smallest stream of the general rule is one of the special rule's; it keeps others.
+    let days = ("g", "match = { weekday = ['mon', 'tue'] }");
+    assert_eq!(
+        advice(&[days, ("s", "match = { weekday = 'mon' }")]),
+        [("R0302", moved.to_owned())]
+    );
+    let same = ("s", "match = { weekday = ['tue', 'mon'] }");
+    assert!(advice(&[days, same])[0].1.starts_with("decide which is meant: "));
+    // The smallest stream of the special rule goes to neither.
+    let found = advice(&[("c", "match = { primary_cwd = '/a/b/' }"), general, special]);
+    assert_eq!(found, [("R0302", moved.to_owned())]);
     // Moved above those that cover it, it would leave them nothing.
     let found = advice(&[
         ("g", "match = { primary_cwd = '/a/*' }"),

@@ -410,6 +410,47 @@ pub(crate) fn rule_file(bytes: &mut Bytes<'_>) -> String {
     format!("{homes}{}", bytes.some(1, 6, rule).concat())
 }
 
+/// Two correct rule files that have most rules in common, or none.
+pub(crate) fn two_files(bytes: &mut Bytes<'_>) -> [String; 2] {
+    let old = bytes.some(1, 5, rule);
+    let mut new = old.clone();
+    for _ in 0..bytes.choose(4) {
+        let (at, other) = (bytes.choose(new.len().max(1)), bytes.choose(new.len().max(1)));
+        match bytes.choose(6) {
+            0 if !new.is_empty() => new.swap(at, other),
+            1 if new.len() > 1 => drop(new.remove(at)),
+            2 if !new.is_empty() => new[at] = new[at].replace("[\"t\"", "[\"u\""),
+            3 if !new.is_empty() => new[at] = loosened(&new[at], bytes),
+            4 => new = bytes.some(1, 4, rule),
+            _ => new.insert(at, rule(bytes)),
+        }
+    }
+    let homes = ["", "", "[rules]\nhomes = ['a/', '/home/u']\n"];
+    [old, new].map(|rules| format!("{}{}", bytes.pick(&homes), rules.concat()))
+}
+
+/// The rule with a little of a glob written otherwise, where it has such.
+fn loosened(rule: &str, bytes: &mut Bytes<'_>) -> String {
+    let (from, to) = bytes.pick(&[
+        ("<x>/*", "<x>*"),
+        ("*<x>", "<x>"),
+        ("<x>*", "<x>"),
+        ("a<x>", "?<x>"),
+        ("\"<x>\"", "\"a\""),
+        ("<x>", "{<x>,/<x>}"),
+        ("agent", "primary_cwd"),
+    ]);
+    // Not in the tags.
+    match rule.split_once("tags = ") {
+        Some((conditions, rest)) if conditions.contains(from) => {
+            let loosened = conditions.replacen(from, to, 1);
+            let whole = format!("{loosened}tags = {rest}");
+            if crate::support::check(&whole).rules.is_some() { whole } else { rule.to_owned() }
+        }
+        _ => rule.to_owned(),
+    }
+}
+
 /// A stream.
 pub(crate) fn stream(bytes: &mut Bytes<'_>) -> Stream {
     let length = |bytes: &mut Bytes<'_>| {

@@ -651,6 +651,13 @@ impl Rules {
         }
     }
 
+    /// The rules with two of them in each other's place.
+    pub(crate) fn swapped(mut self, one: usize, other: usize) -> Self {
+        self.rules.swap(one, other);
+        self.conditions.swap(one, other);
+        self
+    }
+
     /// Whether the rule of that index holds, whatever the others say.
     pub(crate) fn holds(&self, rule: usize, stream: &Stream) -> bool {
         let homes: Vec<&str> = self.homes.iter().map(String::as_str).collect();

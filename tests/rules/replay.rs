@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::claims;
 
 /// Splitmix64 (Steele, Lea and Flood, 2014): the same bytes in every run.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -18,7 +18,7 @@ impl Random {
         z ^ z >> 31
     }
 
-    fn bytes(&mut self, most: u64) -> Vec<u8> {
+    pub(crate) fn bytes(&mut self, most: u64) -> Vec<u8> {
         let length = self.next() % most;
         (0..length).map(|_| self.next().to_le_bytes()[0]).collect()
     }
@@ -61,4 +61,9 @@ fn any_rules_are_decided_as_defined() {
 #[test]
 fn any_verdict_withstands_streams_near_the_borders() {
     replay("verdict", claims::verdict, 1000);
+}
+
+#[test]
+fn any_difference_withstands_streams_near_the_borders() {
+    replay("difference", claims::difference, 100);
 }

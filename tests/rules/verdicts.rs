@@ -12,7 +12,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use tt::rules::analysis::{Analysis, Budget, Judgement, Options, Others, Verdict, analyse};
+use tt::rules::analysis::{
+    Analysis, Budget, Judgement, Options, Others, Territory, Verdict, analyse, difference,
+};
 use tt::rules::{RuleId, Stream};
 
 use crate::oracle;
@@ -334,19 +336,69 @@ impl Definition {
         let budget = Budget { per_rule: 1_000_000, total: 100_000_000 };
         let options = Options { budget, overlaps: true, losses: true };
         let analysis = analyse(&checked, &options);
+        let mask = |stream: &Stream| {
+            let all = |rule: &RuleSpec| rule.conditions.iter().all(|it| self.holds(it, stream));
+            rules.iter().zip(0..).map(|(rule, at)| u32::from(all(rule)) << at).sum()
+        };
+        check_differences(rules, &sizes, &mask);
         let kinds = masks::Kinds {
             sizes,
             enabled: rules.iter().map(|rule| rule.enabled).collect(),
             outcomes: rules.iter().map(|rule| usize::from(rule.tags == "x")).collect(),
         };
-        let mask = |stream: &Stream| {
-            let all = |rule: &RuleSpec| rule.conditions.iter().all(|it| self.holds(it, stream));
-            rules.iter().zip(0..).map(|(rule, at)| u32::from(all(rule)) << at).sum()
-        };
         kinds.check(&analysis, &mask);
         let reachable = |it: &&Judgement| matches!(it.verdict, Verdict::Reachable { .. });
         rules.len() - analysis.rules.iter().filter(reachable).count()
     }
+}
+
+/// Who wins a stream by the old rules and by the new, as indices in these.
+type Winners = (Option<usize>, Option<usize>);
+
+/// Holds the differences of files made of these rules to the kinds of streams that there are.
+fn check_differences(
+    rules: &[RuleSpec],
+    sizes: &BTreeMap<u32, u64>,
+    mask: &dyn Fn(&Stream) -> u32,
+) {
+    let all: Vec<usize> = (0..rules.len()).collect();
+    let backwards: Vec<_> = all.iter().rev().copied().collect();
+    let (half, rest) = all.split_at(rules.len() / 2);
+    let moved: Vec<_> = all[1..].iter().chain(&all[..1]).copied().collect();
+    let edits: [(&[usize], &[usize]); 5] =
+        [(half, rest), (&all, &all[1..]), (half, &all), (&all, &backwards), (&all, &moved)];
+    // One edit for each file, a different one from file to file.
+    let (old, new) = edits[sizes.len() % edits.len()];
+    let of = |file: &[usize]| file.iter().map(|at| rules[*at].clone()).collect::<Vec<_>>();
+    let read = |file: &[usize]| check_at(Some(HOME), &format!("[rules]\n{}", file_of(&of(file))));
+    let (was, is) = (read(old).rules.unwrap(), read(new).rules.unwrap());
+    let found = difference(&was, &is, Budget { per_rule: 1_000_000, total: 100_000_000 });
+    assert!(found.is_complete(), "{old:?} {new:?}");
+
+    let winner = |file: &[usize], kind: u32| {
+        file.iter().position(|rule| rules[*rule].enabled && kind & 1 << rule != 0)
+    };
+    let tags = |file: &[usize], winner: Option<usize>| winner.map(|at| rules[file[at]].tags);
+    let changed = |kind: u32| -> Option<Winners> {
+        let (was, is) = (winner(old, kind), winner(new, kind));
+        (tags(old, was) != tags(new, is)).then_some((was, is))
+    };
+    let mut expected: BTreeMap<Winners, u64> = BTreeMap::new();
+    for (kind, size) in sizes {
+        if let Some(winners) = changed(*kind) {
+            let smallest = expected.entry(winners).or_insert(u64::MAX);
+            *smallest = (*size).min(*smallest);
+        }
+    }
+    for Territory { pair, witness } in &found.territories {
+        let winners = (pair.old.map(|id| id.index()), pair.new.map(|id| id.index()));
+        assert_eq!(changed(mask(witness)), Some(winners), "{old:?} {new:?} {witness:?}");
+        // A witness exists, even if it is larger than the streams enumerated.
+        if let Some(smallest) = expected.remove(&winners) {
+            assert!(masks::size(witness) <= smallest, "{old:?} {new:?} {witness:?}");
+        }
+    }
+    assert_eq!(expected, BTreeMap::new(), "{old:?} {new:?}: missed");
 }
 
 fn show(rules: &[RuleSpec]) -> String {

@@ -6,16 +6,18 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::explained::Explained;
 use super::form::{self, Look};
-use super::watch;
+use super::{fix, near, watch};
 use crate::cli::app::{App, Config, RulesState, RunRules, short_id};
-use crate::cli::args::{CheckArgs, CheckFormat, Format, LevelArgs};
+use crate::cli::args::{CheckArgs, CheckFormat, FixArgs, Format, LevelArgs};
 use crate::cli::count;
 use crate::cli::error::{Failure, Outcome};
 use crate::cli::table::harmless;
 use crate::cli::{say, write_json};
 use crate::diag::{Code, Finding, Level, Levels, Severity, SourceFile};
 use crate::rules::analysis::Verdict;
+use crate::rules::near::Near;
 use crate::rules::{self, Analysis, Asked, Review, RuleInfo, RuleSet, Rules, Scratch, lints};
 use crate::store::{derived, tags};
 use crate::tagging::Viewer;
@@ -36,9 +38,10 @@ pub(super) fn run(app: &App, args: &CheckArgs, out: &mut dyn Write) -> Outcome {
         )),
     };
     match &args.stream {
-        Some(stream) => of_stream(app, stream, of_streams()?, out),
+        Some(stream) => of_stream(app, stream, args.explain, of_streams()?, out),
         None if args.dry_run => dry_run(app, of_streams()?, out),
         None if args.watch => watch::run(app, args, out),
+        None if args.fixing != FixArgs::default() => fix::run(app, args, out),
         None => check(app, args, out),
     }
 }
@@ -65,7 +68,7 @@ impl Checked {
 }
 
 /// What to look for, and how much to make of it.
-fn asked(args: &CheckArgs) -> Result<Asked, Failure> {
+pub(super) fn asked(args: &CheckArgs) -> Result<Asked, Failure> {
     let mut asked = Asked { levels: levels(&args.levels)?, ..Asked::default() };
     asked.options.losses = args.verbose;
     if args.overlaps && asked.levels.of(Code::Overlap) == Level::Allow {
@@ -125,11 +128,7 @@ pub(super) fn look(app: &App, args: &CheckArgs) -> Result<Run, Failure> {
         }
         run.checked.push(Checked::new(source, slashed(&app.config), app, &asked));
     }
-    let mut seen = BTreeSet::new();
-    for path in args.files.iter().filter(|path| seen.insert(path.as_path())) {
-        let stdin = args.stdin_filename.as_deref().filter(|_| path.as_os_str() == "-");
-        let name = stdin.map_or_else(|| path.display().to_string(), str::to_owned);
-        let name = if name == "-" { "<stdin>".to_owned() } else { name };
+    for (path, name) in named(args) {
         match super::read_as(path, &name) {
             Ok(file) => {
                 let path = slashed(Path::new(&name));
@@ -142,6 +141,18 @@ pub(super) fn look(app: &App, args: &CheckArgs) -> Result<Run, Failure> {
     Ok(run)
 }
 
+/// The files that were named, none twice, with what they are called.
+pub(super) fn named(args: &CheckArgs) -> Vec<(&Path, String)> {
+    let mut seen = BTreeSet::new();
+    let named = args.files.iter().filter(|path| seen.insert(path.as_path()));
+    let called = |path: &Path| {
+        let stdin = args.stdin_filename.as_deref().filter(|_| path.as_os_str() == "-");
+        let name = stdin.map_or_else(|| path.display().to_string(), str::to_owned);
+        if name == "-" { "<stdin>".to_owned() } else { name }
+    };
+    named.map(|path| (path.as_path(), called(path))).collect()
+}
+
 /// A path as other programs read it.
 fn slashed(path: &Path) -> String {
     path.display().to_string().replace(std::path::MAIN_SEPARATOR, "/")
@@ -150,10 +161,10 @@ fn slashed(path: &Path) -> String {
 /// Writes what was found wherever it is wanted.
 pub(super) fn show(app: &App, args: &CheckArgs, run: &Run, out: &mut dyn Write) -> Outcome {
     let colour = app.env.colour(app.env.out_is_terminal);
-    let look = Look { format: args.format, colour, verbose: args.verbose };
+    let look = Look { format: args.format, colour, verbose: args.verbose, offer: !args.fixing.fix };
     out.write_all(form::write(&run.checked, look).as_bytes())?;
     for (format, path) in &args.output {
-        let look = Look { format: *format, colour: false, verbose: args.verbose };
+        let look = Look { format: *format, colour: false, ..look };
         replace(path, &form::write(&run.checked, look)).map_err(|error| {
             Failure::Broken(format!("cannot write {}: {error}", path.display()))
         })?;
@@ -181,7 +192,7 @@ fn permissions(path: &Path) -> std::fs::Permissions {
     of_file.unwrap_or_else(|_| std::fs::Permissions::from_mode(0o666))
 }
 
-fn check(app: &App, args: &CheckArgs, out: &mut dyn Write) -> Outcome {
+pub(super) fn check(app: &App, args: &CheckArgs, out: &mut dyn Write) -> Outcome {
     let run = look(app, args)?;
     show(app, args, &run, out)?;
     if !run.broken.is_empty() {
@@ -207,7 +218,7 @@ pub(super) const fn word(verdict: &Verdict) -> &'static str {
 }
 
 /// The rules, or a failure that shows why there are none.
-fn rules_in_force(app: &App, config: &Config) -> Result<(), Failure> {
+pub(super) fn rules_in_force(app: &App, config: &Config) -> Result<(), Failure> {
     match &config.rules {
         RulesState::Ready(..) => Ok(()),
         RulesState::Missing => {
@@ -222,7 +233,7 @@ fn rules_in_force(app: &App, config: &Config) -> Result<(), Failure> {
     }
 }
 
-fn compiled(config: &Config) -> Option<&Rules> {
+pub(super) fn compiled(config: &Config) -> Option<&Rules> {
     match &config.rules {
         RulesState::Ready(rules, _) => Some(rules),
         _ => None,
@@ -237,7 +248,7 @@ pub(super) fn called(rule: &RuleInfo) -> String {
     }
 }
 
-fn of_stream(app: &App, text: &str, format: Format, out: &mut dyn Write) -> Outcome {
+fn of_stream(app: &App, text: &str, explain: bool, format: Format, out: &mut dyn Write) -> Outcome {
     let (store, config) = app.up_to_date(RunRules::No)?;
     rules_in_force(app, &config)?;
     let row = app.stream(store.conn(), text)?;
@@ -247,6 +258,10 @@ fn of_stream(app: &App, text: &str, format: Format, out: &mut dyn Write) -> Outc
         let id = rules.first_match(&stream)?;
         Some((rules.rule(id).clone(), rules.outcome(id, &stream)))
     });
+    let explained = match explain {
+        true => Explained::new(app, &config, &stream)?,
+        false => None,
+    };
     if format == Format::Json {
         let tags: Vec<Value> = now
             .tags
@@ -256,17 +271,18 @@ fn of_stream(app: &App, text: &str, format: Format, out: &mut dyn Write) -> Outc
         let rule =
             winner.as_ref().map(|(rule, _)| json!({ "name": rule.title(), "line": rule.line }));
         let outcome = winner.as_ref().map(|(_, outcome)| outcome);
-        return write_json(
-            out,
-            &json!({
-                "stream": row.id,
-                "primary_cwd": stream.primary_cwd,
-                "tags": tags,
-                "rule": rule,
-                "would_apply": outcome.map(|it| applied(&now, &it.tags).0).unwrap_or_default(),
-                "project": outcome.and_then(|it| it.project.clone()),
-            }),
-        );
+        let mut shown = json!({
+            "stream": row.id,
+            "primary_cwd": stream.primary_cwd,
+            "tags": tags,
+            "rule": rule,
+            "would_apply": outcome.map(|it| applied(&now, &it.tags).0).unwrap_or_default(),
+            "project": outcome.and_then(|it| it.project.clone()),
+        });
+        if explain {
+            shown["explanation"] = explained.map_or_else(|| json!([]), |it| it.in_json());
+        }
+        return write_json(out, &shown);
     }
     let place = stream.primary_cwd.as_deref().unwrap_or(&row.name);
     writeln!(out, "Stream {}: {}", short_id(store.conn(), &row.id)?, harmless(place))?;
@@ -283,6 +299,9 @@ fn of_stream(app: &App, text: &str, format: Format, out: &mut dyn Write) -> Outc
             writeln!(out, "  Matched rule: none")?;
             writeln!(out, "  Would apply: none")?;
         }
+    }
+    if let Some(explained) = &explained {
+        explained.in_text(app.env.width(), out)?;
     }
     Ok(())
 }
@@ -322,13 +341,19 @@ fn dry_run(app: &App, format: Format, out: &mut dyn Write) -> Outcome {
     let all = rules.map(Rules::all).unwrap_or_default();
     let mut matched = vec![0_u64; all.len()];
     let (mut total, mut unmatched) = (0_u64, 0_u64);
+    let mut misses = near::Misses::default();
+    let sound = rules.and_then(|_| rules::check(&config.source, &app.rules_env()).rules);
+    let mut near = sound.as_ref().map(|sound| Near::new(&config.source, sound));
     for row in derived::without_rule_tags(conn)? {
         total += 1;
         let stream = viewer.view(&row)?;
         let winner = rules.and_then(|rules| rules.first_match_with(&stream, &mut scratch));
         match winner.and_then(|id| matched.get_mut(id.index())) {
             Some(count) => *count += 1,
-            None => unmatched += 1,
+            None => {
+                unmatched += 1;
+                misses.extend(near.as_mut().and_then(|near| near.of(&stream)));
+            }
         }
     }
     let hits = || all.iter().zip(&matched).filter(|(_, count)| **count > 0);
@@ -339,7 +364,12 @@ fn dry_run(app: &App, format: Format, out: &mut dyn Write) -> Outcome {
                 json!({ "name": name, "line": line, "tags": rule.tags, "streams": count })
             })
             .collect();
-        let summary = json!({ "streams": total, "rules": rules, "unmatched": unmatched });
+        let summary = json!({
+            "streams": total,
+            "rules": rules,
+            "unmatched": unmatched,
+            "near_misses": misses.in_json(all),
+        });
         return write_json(out, &summary);
     }
     writeln!(out, "{} without rule-applied tags:", count(total, "stream"))?;
@@ -351,5 +381,5 @@ fn dry_run(app: &App, format: Format, out: &mut dyn Write) -> Outcome {
     if unmatched > 0 {
         writeln!(out, "  {unmatched} unmatched (will use LLM suggestions)")?;
     }
-    Ok(())
+    misses.in_text(all, out)
 }

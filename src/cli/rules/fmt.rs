@@ -7,7 +7,7 @@ use super::read;
 use crate::cli::app::App;
 use crate::cli::args::FmtArgs;
 use crate::cli::error::{Failure, Outcome};
-use crate::cli::init::replace;
+use crate::cli::files::replace;
 use crate::cli::table::harmless;
 use crate::rules::format;
 
@@ -31,7 +31,7 @@ pub(super) fn run(app: &App, args: &FmtArgs, out: &mut dyn Write) -> Outcome {
         } else if path.as_os_str() == "-" {
             write!(out, "{formatted}")?;
         } else if !same {
-            replace(path, &formatted)
+            replace(path, file.text(), &formatted)
                 .map_err(|error| Failure::Broken(format!("cannot write {name}: {error}")))?;
             writeln!(out, "{name} changed")?;
         }

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::check::{Checked, called, word};
-use super::shape;
+use super::{fix, shape};
 use crate::cli::args::CheckFormat;
 use crate::cli::count;
 use crate::cli::table::harmless;
@@ -25,6 +25,8 @@ pub(super) struct Look {
     pub(super) colour: bool,
     /// Verdicts with their streams, where a form is for people.
     pub(super) verbose: bool,
+    /// That something can be fixed, where a form is for people.
+    pub(super) offer: bool,
 }
 
 /// The result of a check, written.
@@ -34,7 +36,11 @@ pub(super) fn write(checked: &[Checked], look: Look) -> String {
         .map(|it| Shown { file: &it.file, path: &it.path, findings: &it.findings })
         .collect();
     match look.format {
-        CheckFormat::Text => checked.iter().map(|it| text(it, look)).collect(),
+        CheckFormat::Text => {
+            let texts: String = checked.iter().map(|it| text(it, look)).collect();
+            let offer = fix::offer(checked).filter(|_| look.offer);
+            texts + &offer.map(|offer| format!("{offer}\n")).unwrap_or_default()
+        }
         CheckFormat::Short => render::short::render(&shown),
         CheckFormat::Json => lines(&in_json(checked)),
         CheckFormat::Sarif => lines(&render::sarif::render(&shown)),

@@ -2,13 +2,22 @@
 
 mod check;
 mod codes;
+mod diff;
+mod draw;
 mod dump;
+mod explained;
+mod fix;
 mod fmt;
 mod form;
+mod list;
 mod lsp;
 mod matching;
+mod near;
 mod shape;
+mod stats;
+mod testing;
 mod watch;
+mod which;
 
 use std::io::{self, Read as _, Write};
 use std::path::Path;
@@ -27,12 +36,20 @@ pub(super) fn run(app: &App, command: RulesCommand, out: &mut dyn Write) -> Outc
         RulesCommand::Fmt(args) => fmt::run(app, &args, out),
         RulesCommand::Lsp => lsp::run(app, out),
         RulesCommand::Explain(args) => codes::run(app, &args, out),
+        RulesCommand::Test(args) => testing::run(app, &args, out),
+        RulesCommand::Which(args) => which::run(app, &args, out),
+        RulesCommand::List(args) => list::run(app, &args, out),
+        RulesCommand::Stats(args) => stats::run(app, &args, out),
+        RulesCommand::Diff(args) => diff::run(app, &args, out),
     }
 }
 
 /// A file the user named; `-` is stdin.
 fn read(path: &Path) -> Result<SourceFile, Failure> {
-    read_as(path, &path.display().to_string())
+    match path.as_os_str() == "-" {
+        true => read_as(path, "<stdin>"),
+        false => read_as(path, &path.display().to_string()),
+    }
 }
 
 /// The same, shown as `name`.

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::period::Zone;
 use crate::rules::Stream;
+use crate::rules::cases::at_local;
 use crate::rules::fields::{FIELDS, FieldInfo, Type};
 use crate::time::Timestamp;
 
@@ -65,16 +66,15 @@ fn get<T: DeserializeOwned>(key: &str, value: Value, expected: &str) -> Result<T
     serde_json::from_value(value).map_err(|_| format!("'{key}' must be {expected}, not {shown}"))
 }
 
-/// A local time, or one with an offset.
-fn moment(text: &str, zone: Zone) -> Result<NaiveDateTime, String> {
-    let local =
-        ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M"];
+/// A local time, or one with an offset, which is put into `zone`.
+pub(super) fn moment(text: &str, zone: Zone) -> Result<NaiveDateTime, String> {
     let instant = DateTime::parse_from_rfc3339(text).ok();
     let instant = instant.and_then(|at| Timestamp::from_datetime(&at.with_timezone(&Utc)));
-    instant
-        .map(|at| zone.local(at))
-        .or_else(|| local.into_iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok()))
-        .ok_or_else(|| format!("'at' is {text:?}, which is no time such as 2025-01-28T10:00:00 or 2025-01-28T10:00:00Z"))
+    instant.map(|at| zone.local(at)).or_else(|| at_local(text)).ok_or_else(|| {
+        format!(
+            "'at' is {text:?}, which is no time such as 2025-01-28T10:00:00 or 2025-01-28T10:00:00Z"
+        )
+    })
 }
 
 /// The stream with all its keys, as [`read`] takes it: `at` in local time.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::search::{Answer, Asker, Blockers};
-use super::{Loss, Overlap, Purse, Redundant, Space};
+use super::{Loss, Overlap, Purse, Raised, Redundant, Space};
 use crate::rules::fields::{Field, Type};
 use crate::rules::ir::{Atom, Part, Predicate, Rule, RuleId, Test};
 use crate::rules::lang::{Exhausted, Smallest};
@@ -106,6 +106,41 @@ impl Asker<'_, '_> {
         Ok(to.filter(|to| !space.same_outcome(*to, id)).map(|to| Loss { stream, to }))
     }
 
+    /// What a rule and `by`, which covers it, win if the rule stands right above `by`; nothing if
+    /// either wins nothing. `wins` is a stream of the rule that goes to `by`, if one is known, and
+    /// `witness` one that `by` wins now.
+    pub(super) fn raised(
+        &mut self,
+        id: RuleId,
+        by: RuleId,
+        wins: Option<&Stream>,
+        witness: &Stream,
+    ) -> Result<Option<Raised>, Exhausted> {
+        let space = self.space;
+        let wins = match wins {
+            Some(wins) => wins.clone(),
+            // What no rule above `by` takes goes to `by`, since it covers the rule.
+            None => match self.ask(
+                &[space.formula(id)],
+                Blockers::Where(&|it| it < by),
+                &mut Vec::new(),
+            )? {
+                Answer::Stream(wins) => wins,
+                Answer::None(_) => return Ok(None),
+            },
+        };
+        let leaves = if space.holds(id, witness) {
+            let before = |it: RuleId| it < by || it == id;
+            match self.ask(&[space.formula(by)], Blockers::Where(&before), &mut Vec::new())? {
+                Answer::Stream(leaves) => leaves,
+                Answer::None(_) => return Ok(None),
+            }
+        } else {
+            witness.clone()
+        };
+        Ok(Some(Raised { above: by, wins, leaves }))
+    }
+
     /// The smallest stream that the rule loses to an earlier one with another outcome.
     pub(super) fn smallest_loss(&mut self, id: RuleId) -> Result<Option<Loss>, Exhausted> {
         let space = self.space;
@@ -178,7 +213,7 @@ pub(super) fn overlaps(
 
 /// Whether two rules plainly share no stream: of a field with one value they demand different
 /// beginnings.
-fn apart(a: &Rule, b: &Rule) -> bool {
+pub(super) fn apart(a: &Rule, b: &Rule) -> bool {
     beginnings(a).any(|(field, one)| {
         let mut others = beginnings(b).filter(|(other, _)| *other == field);
         others.any(|(_, other)| !one.starts_with(other) && !other.starts_with(one))
@@ -186,7 +221,7 @@ fn apart(a: &Rule, b: &Rule) -> bool {
 }
 
 /// What texts of fields with one value have to begin with.
-fn beginnings(rule: &Rule) -> impl Iterator<Item = (Field, &str)> {
+pub(super) fn beginnings(rule: &Rule) -> impl Iterator<Item = (Field, &str)> {
     rule.conjuncts.iter().filter_map(|conjunct| beginning(&conjunct.predicate))
 }
 

@@ -3,18 +3,19 @@
 //! A cell is a conjunction of literals. Since a literal speaks of one field, the smallest stream of
 //! a cell is put together from the smallest value of each field.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime};
 
-use super::formula::{Claim, Claims, Literal};
+use super::formula::{Claim, Claims, Literal, Wish};
 use crate::rules::fields::{Field, Type};
 use crate::rules::lang::{Exhausted, Intervals, LanguageId, Meter, Smallest, WeekdaySet};
 use crate::rules::stream::Stream;
 use crate::rules::syntax::quantity::{DAY, NANOS_PER_SECOND};
 
-/// How many required languages on one set are shared out among its elements in every way. With
+/// How many needs on one set are shared out among its elements in every way. With
 /// more, a smallest set is still a set that fits, but perhaps not a smallest.
 const MOST_SHARED_OUT: usize = 8;
 
@@ -27,11 +28,18 @@ pub(super) struct Cell {
     moment: Moment,
 }
 
-/// Of a field of text: some value in each of these languages, none in those; both in order.
+/// Of a field of text: a value for each of these needs, none in those languages; both in order.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 struct Texts {
-    required: Vec<LanguageId>,
+    required: Vec<Need>,
     excluded: Vec<LanguageId>,
+}
+
+/// A text in all these languages, at least one, and in none of those; both in order.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+struct Need {
+    languages: Vec<LanguageId>,
+    but: Vec<LanguageId>,
 }
 
 /// Of a number: whether it must be there, and what it must be if it is.
@@ -85,10 +93,22 @@ impl Node {
         texts: &mut Smallest,
         meter: &mut Meter,
     ) -> Result<Option<Self>, Exhausted> {
+        let wishes: Vec<_> = literals.iter().map(|literal| Wish::Literal(*literal)).collect();
+        self.with_wishes(&wishes, claims, texts, meter)
+    }
+
+    /// The same for wishes of any kind.
+    pub(super) fn with_wishes(
+        &self,
+        wishes: &[Wish],
+        claims: &Claims<'_>,
+        texts: &mut Smallest,
+        meter: &mut Meter,
+    ) -> Result<Option<Self>, Exhausted> {
         let mut node = self.clone();
         let mut touched = Vec::new();
-        for literal in literals {
-            match node.cell.assume(claims.get(literal.claim), literal.wanted) {
+        for wish in wishes {
+            match node.cell.wish(wish, claims) {
                 None => return Ok(None),
                 Some(about) if touched.contains(&about) => {}
                 Some(about) => touched.push(about),
@@ -146,14 +166,38 @@ impl Node {
 }
 
 impl Cell {
-    /// Assumes a literal. `None` if no stream has it.
+    /// Assumes a wish. `None` if no stream has it.
+    fn wish(&mut self, wish: &Wish, claims: &Claims<'_>) -> Option<About> {
+        match wish {
+            Wish::Literal(literal) => self.assume(claims.get(literal.claim), literal.wanted),
+            Wish::Text { field, language, wanted } => {
+                self.assume(&Claim::Text(*field, *language), *wanted)
+            }
+            Wish::Another { field, languages, but } => {
+                let set = |list: &[LanguageId]| {
+                    let mut set = list.to_vec();
+                    set.sort_unstable();
+                    set.dedup();
+                    set
+                };
+                let texts = entry(&mut self.texts, *field);
+                let need = Need { languages: set(languages), but: set(but) };
+                put_in(&mut texts.required, need);
+                Some(About::Texts(*field))
+            }
+        }
+    }
+
+    /// Assumes a claim or its contrary. `None` if no stream has it.
     fn assume(&mut self, claim: &Claim, wanted: bool) -> Option<About> {
         match claim {
             Claim::Text(field, language) => {
                 let texts = entry(&mut self.texts, *field);
-                let list = if wanted { &mut texts.required } else { &mut texts.excluded };
-                if let Err(at) = list.binary_search(language) {
-                    list.insert(at, *language);
+                if wanted {
+                    let need = Need { languages: vec![*language], but: Vec::new() };
+                    put_in(&mut texts.required, need);
+                } else {
+                    put_in(&mut texts.excluded, *language);
                 }
                 Some(About::Texts(*field))
             }
@@ -183,6 +227,13 @@ fn narrowed(allowed: &Intervals, set: &Intervals, wanted: bool) -> Intervals {
     if wanted { allowed.intersection(set) } else { allowed.intersection(&set.complement()) }
 }
 
+/// Puts a member into a set, which is a sorted list.
+fn put_in<T: Ord>(set: &mut Vec<T>, member: T) {
+    if let Err(at) = set.binary_search(&member) {
+        set.insert(at, member);
+    }
+}
+
 /// What is assumed of a field, which is entered if need be.
 fn entry<T: Default>(list: &mut Vec<(Field, T)>, field: Field) -> &mut T {
     let at = match list.binary_search_by_key(&field, |(field, _)| *field) {
@@ -207,12 +258,27 @@ impl Texts {
             // A field that is missing passes no test.
             (_, []) => Ok(Some(Vec::new())),
             (Type::TextSet, [_, _, ..]) => self.smallest_set(texts, meter),
-            (_, all) => Ok(texts.find(all, &self.excluded, meter)?.map(|text| vec![text])),
+            (_, all) => Ok(self.find(all, texts, meter)?.map(|text| vec![text])),
         }
     }
 
-    /// Every required language is met by some element; which of them share one is tried in every
-    /// way, by dynamic programming over the languages already met.
+    /// The smallest text that meets all these needs.
+    fn find<'n>(
+        &self,
+        needs: impl IntoIterator<Item = &'n Need>,
+        texts: &mut Smallest,
+        meter: &mut Meter,
+    ) -> Result<Option<Rc<str>>, Exhausted> {
+        let (mut required, mut excluded) = (Vec::new(), Cow::Borrowed(&self.excluded));
+        for need in needs {
+            need.languages.iter().for_each(|language| put_in(&mut required, *language));
+            need.but.iter().for_each(|other| put_in(excluded.to_mut(), *other));
+        }
+        texts.find(&required, &excluded, meter)
+    }
+
+    /// Every need is met by some element; which of them share one is tried in every way, by dynamic
+    /// programming over the needs already met.
     fn smallest_set(
         &self,
         texts: &mut Smallest,
@@ -220,8 +286,8 @@ impl Texts {
     ) -> Result<Option<Vec<Rc<str>>>, Exhausted> {
         let count = self.required.len();
         let mut alone = Vec::with_capacity(count);
-        for language in &self.required {
-            let Some(text) = texts.find(&[*language], &self.excluded, meter)? else {
+        for need in &self.required {
+            let Some(text) = self.find([need], texts, meter)? else {
                 return Ok(None);
             };
             alone.push(text);
@@ -231,11 +297,11 @@ impl Texts {
             alone.dedup();
             return Ok(Some(alone));
         }
-        // For sets of languages, as bits: the smallest text that meets all of them.
+        // For sets of needs, as bits: the smallest text that meets all of them.
         let each = alone.into_iter().enumerate();
         let mut together: BTreeMap<usize, _> =
             each.map(|(at, text)| (1 << at, Some(text))).collect();
-        // For every set of languages, as bits: the smallest elements that meet them.
+        // For every set of needs, as bits: the smallest elements that meet them.
         let mut best: Vec<Option<Vec<Rc<str>>>> = vec![Some(Vec::new())];
         for all in 1..1_usize << count {
             let first = all & all.wrapping_neg();
@@ -261,7 +327,7 @@ impl Texts {
         Ok(best.pop().flatten())
     }
 
-    /// The smallest text in the required languages chosen by bits, none of the excluded.
+    /// The smallest text for the needs chosen by bits.
     fn meet(
         &self,
         chosen: usize,
@@ -274,9 +340,8 @@ impl Texts {
         if known.iter().any(|(fewer, text)| fewer & !chosen == 0 && text.is_none()) {
             return Ok(None);
         }
-        let languages = self.required.iter().enumerate();
-        let languages = languages.filter(|(at, _)| chosen & 1 << at != 0).map(|(_, it)| *it);
-        texts.find(&languages.collect::<Vec<_>>(), &self.excluded, meter)
+        let needs = self.required.iter().enumerate();
+        self.find(needs.filter(|(at, _)| chosen & 1 << at != 0).map(|(_, it)| it), texts, meter)
     }
 }
 

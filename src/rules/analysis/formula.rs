@@ -43,6 +43,17 @@ pub(super) struct Literal {
     pub(super) wanted: bool,
 }
 
+/// What is wished of a stream.
+#[derive(Clone, Debug)]
+pub(super) enum Wish {
+    /// That a test of the rules comes out so.
+    Literal(Literal),
+    /// That some text of the field belongs to the language, or that none does.
+    Text { field: Field, language: LanguageId, wanted: bool },
+    /// That some text of the field belongs to all these languages and to none of the others.
+    Another { field: Field, languages: Vec<LanguageId>, but: Vec<LanguageId> },
+}
+
 /// A condition.
 #[derive(Clone, Debug)]
 pub(super) enum Formula {
@@ -127,6 +138,31 @@ impl<'r> Claims<'r> {
         id
     }
 
+    /// Whether any of these atoms of the rules holds, or none does.
+    pub(super) fn any_of(&self, atoms: &[&Atom], wanted: bool) -> Formula {
+        let known = atoms.iter().filter_map(|atom| self.ids.get(*atom));
+        let any = Formula::Any(known.map(|id| Formula::Claim(*id)).collect());
+        if wanted { any } else { Formula::Not(Box::new(any)) }
+    }
+
+    /// A condition all of whose tests are tests of the rules; `None` if one is not.
+    pub(super) fn known(&self, predicate: &Predicate) -> Option<Formula> {
+        let each = |children: &[Predicate]| {
+            children.iter().map(|it| self.known(it)).collect::<Option<Vec<_>>>()
+        };
+        Some(match predicate {
+            Predicate::All(children) => Formula::All(each(children)?),
+            Predicate::Any(children) => Formula::Any(each(children)?),
+            Predicate::Not(child) => Formula::Not(Box::new(self.known(child)?)),
+            Predicate::Atom(atom) => Formula::Claim(*self.ids.get(atom)?),
+        })
+    }
+
+    /// The language of a glob of the rules.
+    pub(super) fn language_of(&self, pattern: &Pattern) -> Option<LanguageId> {
+        self.languages.get(&Test::Glob(pattern.clone())).copied()
+    }
+
     pub(super) fn get(&self, id: ClaimId) -> &Claim {
         &self.all[id.0 as usize].0
     }
@@ -202,7 +238,7 @@ impl Formula {
 }
 
 /// The language of a pattern.
-fn language(pattern: &Pattern, automata: &mut Automata) -> LanguageId {
+pub(super) fn language(pattern: &Pattern, automata: &mut Automata) -> LanguageId {
     let mut draft = automata.draft();
     let end = draft.end();
     let entry = before(&pattern.parts, &end, true, &mut draft);

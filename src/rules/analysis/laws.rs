@@ -110,7 +110,10 @@ fn rule_of(((predicates, tag, enabled), index): ((Vec<Predicate>, u8, bool), u32
     let tag = format!("t{tag}");
     Rule {
         info: RuleInfo { id: RuleId(index), name: None, tags: vec![tag.clone()], line: 1, enabled },
-        conjuncts: predicates.into_iter().map(|predicate| Conjunct { predicate, place }).collect(),
+        conjuncts: predicates
+            .into_iter()
+            .map(|predicate| Conjunct { predicate, place, leaves: Vec::new() })
+            .collect(),
         header: place,
         tags: vec![Template(vec![TemplatePart::Text(tag)])],
         project: None,

@@ -35,6 +35,9 @@
 //! covers alone is preferred to several, and rules that give other tags to rules that give the
 //! same: the first is a wrong bill, the second only clutter.
 //!
+//! The same search, over the rules of two files at once, tells what an edit changes
+//! ([`difference()`]).
+//!
 //! ## What always holds
 //!
 //! INVARIANT (witness): a witness is won by the rule it was found for, and no smaller stream is.
@@ -63,24 +66,32 @@
 //! Held to brute force in `tests/rules/verdicts.rs` and `laws` here; its steps are pinned in
 //! `tests/rules/cost.rs`.
 
+mod agree;
 mod aside;
 mod cell;
 mod cover;
+mod difference;
 mod finder;
 mod formula;
+mod inquiry;
 #[cfg(test)]
 mod laws;
 mod outcome;
+mod partial;
 mod search;
 
 use std::cmp::{max, min};
+
+pub use difference::{Difference, Pair, Territory, difference};
 
 use super::ir::{Checked, Rule, RuleId, RuleSet};
 use super::lang::{Automata, Meter, Smallest};
 use super::stream::Stream;
 use finder::Finder;
 use formula::{Claims, Formula, Literal};
+pub use inquiry::Inquiry;
 use outcome::OutcomeId;
+pub use partial::{Known, Possible, Winners, winners};
 use search::Asker;
 
 /// What to find out, and how hard to try.
@@ -98,7 +109,8 @@ pub struct Options {
 /// stream, and the like; a million of them take about a second.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Budget {
-    /// For the verdict of one rule, and as many again for what is told beside it.
+    /// For the verdict of one rule, and as many again for what is told beside it; for a pair of
+    /// rules of two files.
     pub per_rule: u64,
     /// For all rules together. When it is used up, each rule left may still take a few.
     pub total: u64,
@@ -137,6 +149,9 @@ pub struct Judgement {
     /// that can win a smallest one, if asked for ([`Options::losses`]); of one that cannot, and
     /// that is not covered by rules with its own outcome, a small one, if there is any.
     pub loss: Option<Loss>,
+    /// Of a shadowed rule that has a loss: that it lives right above the rule that covers it, and
+    /// lets that one live; only if it is proven.
+    pub raised: Option<Raised>,
 }
 
 /// Whether a rule can win. A disabled rule is judged as if it were enabled.
@@ -220,6 +235,18 @@ pub struct Loss {
     pub to: RuleId,
 }
 
+/// Proof that a rule and the one that shadows it both win something, once the shadowed one stands
+/// right above the other.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Raised {
+    /// The rule that shadows it now.
+    pub above: RuleId,
+    /// A stream that the rule would win there; now it goes to the other.
+    pub wins: Stream,
+    /// A stream that the other would still win.
+    pub leaves: Stream,
+}
+
 /// Two rules that share streams, each of which has streams that the other has not.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Overlap {
@@ -241,10 +268,13 @@ fn analyse_rules(rules: &[Rule], options: &Options) -> Analysis {
     let mut texts = Smallest::default();
     let space = Space::new(rules, &mut texts.automata);
     let mut purse = Purse { budget: options.budget, spent: 0 };
-    let judgements = rules
-        .iter()
-        .map(|rule| space.judge(rule.info.id, options, &mut texts, &mut purse))
-        .collect();
+    let mut judgements: Vec<Judgement> = Vec::with_capacity(rules.len());
+    for rule in rules {
+        let mut judgement = space.judge(rule.info.id, options, &mut texts, &mut purse);
+        judgement.raised =
+            space.raised(rule.info.id, &judgement, &judgements, &mut texts, &mut purse);
+        judgements.push(judgement);
+    }
     let (overlaps, pairs_left) = match options.overlaps {
         true => aside::overlaps(&space, &mut texts, &mut purse),
         false => (Vec::new(), 0),
@@ -316,6 +346,7 @@ impl<'r> Space<'r> {
             verdict: verdict.unwrap_or(Verdict::NotProven { spent }),
             redundant: None,
             loss: None,
+            raised: None,
         };
         // What is told beside the verdict has a meter of its own, and is left out beyond it.
         let dead =
@@ -342,6 +373,28 @@ impl<'r> Space<'r> {
         }
         purse.spent += asker.meter.spent();
         judgement
+    }
+
+    /// What becomes of a shadowed rule right above the rule that covers it; `before` are the
+    /// judgements of the rules above. A question is asked only where no stream at hand answers it.
+    fn raised(
+        &self,
+        id: RuleId,
+        judgement: &Judgement,
+        before: &[Judgement],
+        texts: &mut Smallest,
+        purse: &mut Purse,
+    ) -> Option<Raised> {
+        let (Verdict::Shadowed { by, .. }, Some(loss)) = (&judgement.verdict, &judgement.loss)
+        else {
+            return None;
+        };
+        let Verdict::Reachable { witness } = &before.get(by.index())?.verdict else { return None };
+        let mut asker = Asker { space: self, texts, meter: purse.small_meter() };
+        let known = (loss.to == *by).then_some(&loss.stream);
+        let raised = asker.raised(id, *by, known, witness).unwrap_or_default();
+        purse.spent += asker.meter.spent();
+        raised
     }
 
     fn ids(&self) -> impl DoubleEndedIterator<Item = RuleId> {

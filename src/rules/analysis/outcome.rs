@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 
-use crate::rules::ir::{Part, Predicate, Rule, Template, TemplatePart, Test};
+use crate::rules::ir::{Predicate, Rule, Template, TemplatePart, Test};
 
 /// What a rule gives. Rules of the same outcome give the same to every stream for which both hold;
 /// rules of different outcomes may do so too, but it is not known.
@@ -48,16 +48,8 @@ fn captures(predicate: &Predicate) -> bool {
         Predicate::All(children) | Predicate::Any(children) => children.iter().any(captures),
         Predicate::Not(child) => captures(child),
         Predicate::Atom(atom) => match &atom.test {
-            Test::Glob(pattern) => has_capture(&pattern.parts),
+            Test::Glob(pattern) => pattern.has_captures(),
             Test::Present | Test::IsNot(_) | Test::Weekday(_) | Test::Within(_) => false,
         },
     }
-}
-
-fn has_capture(parts: &[Part]) -> bool {
-    parts.iter().any(|part| match part {
-        Part::Capture(_) => true,
-        Part::Group(alternatives) => alternatives.iter().any(|parts| has_capture(parts)),
-        Part::Literal(_) | Part::Any | Part::Star | Part::Class(_) => false,
-    })
 }

@@ -15,6 +15,9 @@
 //! of them the stream just looked at. Every step down adds a literal, and literals are finitely
 //! many, so the search ends. If it ends without an answer, the blockers that it met take every
 //! stream between them: it would not have asked for any other.
+//!
+//! Who asks may turn down a stream that would be the answer, and says what others could be like
+//! ([`Asker::ask_until`]). Such wishes are made up on the way, so that only the budget bounds them.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -23,7 +26,7 @@ use foldhash::fast::FixedState;
 
 use super::Space;
 use super::cell::{Cell, Node};
-use super::formula::Formula;
+use super::formula::{Formula, Literal, Wish};
 use crate::rules::ir::RuleId;
 use crate::rules::lang::{Exhausted, Meter, Smallest};
 use crate::rules::stream::Stream;
@@ -46,6 +49,13 @@ pub(super) enum Blockers<'b> {
     Where(&'b dyn Fn(RuleId) -> bool),
 }
 
+/// Ways to be other than a stream, each some wishes.
+pub(super) type Ways = Vec<Vec<Wish>>;
+
+/// What is wrong with a stream that would be the answer: nothing, or ways to be other than it.
+pub(super) type TurnDown<'t> =
+    &'t mut dyn FnMut(&Stream, &mut Smallest, &mut Meter) -> Result<Option<Ways>, Exhausted>;
+
 /// Asks questions.
 pub(super) struct Asker<'a, 'r> {
     pub(super) space: &'a Space<'r>,
@@ -63,6 +73,20 @@ impl Asker<'_, '_> {
         blockers: Blockers<'_>,
         models: &mut Vec<Stream>,
     ) -> Result<Answer, Exhausted> {
+        self.ask_until(goals, blockers, models, &mut |_, _, _| Ok(None))
+    }
+
+    /// The smallest such stream that is not turned down.
+    ///
+    /// Who turns a stream down gives ways to be other than it: every stream that would not be
+    /// turned down is in one of them, and the stream itself is in none.
+    pub(super) fn ask_until(
+        &mut self,
+        goals: &[&[Formula]],
+        blockers: Blockers<'_>,
+        models: &mut Vec<Stream>,
+        turn_down: TurnDown<'_>,
+    ) -> Result<Answer, Exhausted> {
         let claims = &self.space.claims;
         let goals = || goals.iter().copied().flatten();
         let mut literals = Vec::new();
@@ -75,21 +99,23 @@ impl Asker<'_, '_> {
         while let Some((_, node)) = queue.pop_first() {
             self.meter.spend(1)?;
             let remedies = match goals().find(|goal| !goal.holds(claims, &node.model)) {
-                Some(goal) => goal.remedies(true, claims, &node.model),
-                None => match self.first_blocker(blockers, &node.model)? {
-                    None => {
-                        models.push(node.model.clone());
-                        return Ok(Answer::Stream(node.model));
+                Some(goal) => wishes(goal.remedies(true, claims, &node.model)),
+                None => {
+                    models.push(node.model.clone());
+                    match self.first_blocker(blockers, &node.model)? {
+                        Some(blocker) => {
+                            used.insert(blocker);
+                            wishes(self.space.ways_out(blocker, &node.model))
+                        }
+                        None => match turn_down(&node.model, self.texts, &mut self.meter)? {
+                            Some(ways) => ways,
+                            None => return Ok(Answer::Stream(node.model)),
+                        },
                     }
-                    Some(blocker) => {
-                        models.push(node.model.clone());
-                        used.insert(blocker);
-                        self.space.ways_out(blocker, &node.model)
-                    }
-                },
+                }
             };
             for way in remedies {
-                let next = node.with(&way, claims, self.texts, &mut self.meter)?;
+                let next = node.with_wishes(&way, claims, self.texts, &mut self.meter)?;
                 if let Some(next) = next.filter(|next| known.insert(next.cell.clone())) {
                     queue.insert((next.model.size(), Reverse(known.len())), next);
                 }
@@ -113,4 +139,9 @@ impl Asker<'_, '_> {
             }
         }
     }
+}
+
+fn wishes(ways: Vec<Vec<Literal>>) -> Ways {
+    let each = ways.into_iter();
+    each.map(|way| way.into_iter().map(Wish::Literal).collect()).collect()
 }

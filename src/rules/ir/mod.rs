@@ -85,6 +85,46 @@ pub struct Conjunct {
     pub predicate: Predicate,
     /// Where it is written.
     pub place: Span,
+    /// The tests it is written with, in order.
+    pub leaves: Vec<Leaf>,
+}
+
+/// A test as it is written. A glob that begins with `~` is one test and as many atoms as there are
+/// homes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Leaf {
+    /// Where it is written.
+    pub place: Span,
+    /// How many atoms of the predicate it became, from left to right.
+    pub atoms: usize,
+}
+
+/// A test with what became of it.
+#[derive(Clone, Debug)]
+pub struct Written<'r> {
+    /// Where it is written.
+    pub place: Span,
+    /// The atoms, any of which may hold; at least one.
+    pub atoms: Vec<&'r Atom>,
+    /// Whether it stands under `not`, so that the condition wants it not to hold.
+    pub negated: bool,
+}
+
+impl Conjunct {
+    /// The tests it is written with, in order, but for those that nothing became of.
+    #[must_use]
+    pub fn tests(&self) -> Vec<Written<'_>> {
+        let mut atoms = Vec::new();
+        self.predicate.collect(false, &mut atoms);
+        let mut atoms = atoms.into_iter();
+        let test = |leaf: &Leaf| {
+            let own: Vec<_> = atoms.by_ref().take(leaf.atoms).collect();
+            let (_, negated) = *own.first()?;
+            let atoms = own.into_iter().map(|(atom, _)| atom).collect();
+            Some(Written { place: leaf.place, atoms, negated })
+        };
+        self.leaves.iter().filter_map(test).collect()
+    }
 }
 
 /// What messages say about a rule.
@@ -129,6 +169,19 @@ pub enum Predicate {
     Atom(Atom),
 }
 
+impl Predicate {
+    /// The atoms from left to right, and whether each stands under an odd number of `not`.
+    fn collect<'p>(&'p self, negated: bool, found: &mut Vec<(&'p Atom, bool)>) {
+        match self {
+            Self::All(children) | Self::Any(children) => {
+                children.iter().for_each(|child| child.collect(negated, found));
+            }
+            Self::Not(child) => child.collect(!negated, found),
+            Self::Atom(atom) => found.push((atom, negated)),
+        }
+    }
+}
+
 /// A test of one field. On a field that the stream lacks it is false; on a set it is true where
 /// some element passes.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -165,4 +218,14 @@ pub enum TemplatePart {
     Text(String),
     /// What was captured under this name; every match of the rule captures it.
     Capture(String),
+}
+
+/// The template as it is written: `client:<client>`.
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|part| match part {
+            TemplatePart::Text(text) => f.write_str(text),
+            TemplatePart::Capture(name) => write!(f, "<{name}>"),
+        })
+    }
 }

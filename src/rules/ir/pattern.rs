@@ -68,6 +68,12 @@ impl Pattern {
         Self { parts: sequence(text, &[]) }
     }
 
+    /// Whether any part of it captures.
+    #[must_use]
+    pub fn has_captures(&self) -> bool {
+        has_captures(&self.parts)
+    }
+
     /// The names that every match captures.
     #[must_use]
     pub fn captures(&self) -> BTreeSet<&str> {
@@ -137,6 +143,14 @@ impl fmt::Display for Class {
         }
         f.write_char(']')
     }
+}
+
+fn has_captures(parts: &[Part]) -> bool {
+    parts.iter().any(|part| match part {
+        Part::Capture(_) => true,
+        Part::Group(alternatives) => alternatives.iter().any(|parts| has_captures(parts)),
+        Part::Literal(_) | Part::Any | Part::Star | Part::Class(_) => false,
+    })
 }
 
 fn captures(parts: &[Part]) -> BTreeSet<&str> {

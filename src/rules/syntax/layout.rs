@@ -18,6 +18,7 @@
 //! INVARIANT (blocks): blocks hold whole lines, do not overlap and come in the order of the rules,
 //! where rules are `[[rules.auto_tag]]` tables.
 
+use toml::de::{DeTable, DeValue};
 use toml_parser::Source;
 use toml_parser::lexer::TokenKind;
 
@@ -153,17 +154,25 @@ fn lines(text: &str) -> (Vec<Line>, Vec<Span>) {
     (lines, comments)
 }
 
-/// Whether a header such as `[rules.auto_tag.match]` continues the rule above it.
+/// Whether a header such as `[rules.auto_tag.match]` continues the rule above it. However its keys
+/// are quoted, it is a document of its own.
 fn is_part_of_rule(line: &str) -> bool {
-    let bare: String =
-        line.chars().filter(|c| !c.is_whitespace() && !matches!(c, '"' | '\'')).collect();
-    bare.starts_with("[rules.auto_tag.")
+    fn inner<'t, 'd>(table: &'t DeTable<'d>, key: &str) -> Option<&'t DeTable<'d>> {
+        match table.get(key)?.get_ref() {
+            DeValue::Table(table) => Some(table),
+            _ => None,
+        }
+    }
+    if line.starts_with("[[") {
+        return false;
+    }
+    let (document, _) = DeTable::parse_recoverable(line);
+    let rules = inner(document.get_ref(), "rules");
+    rules.and_then(|rules| inner(rules, "auto_tag")).is_some_and(|list| !list.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
-    use toml::de::{DeTable, DeValue};
-
     use super::*;
 
     fn blocks(text: &str) -> Vec<String> {
@@ -193,6 +202,16 @@ mod tests {
         assert_eq!(blocks(&format!("{a}{b}")), [a, b]);
         let text = format!("{a}# of push\r\n[push]\r\n");
         assert_eq!(blocks(&text), [a]);
+    }
+
+    #[test]
+    fn headers_are_read_as_toml_reads_them() {
+        for own in ["[rules.auto_tag.match]", "[ 'rules' . \"auto_\\u0074ag\" . match ] # x"] {
+            assert!(is_part_of_rule(own), "{own}");
+        }
+        for other in ["['rules.auto_tag.match']", "[rules]", "[[rules.auto_tag]]", "[push"] {
+            assert!(!is_part_of_rule(other), "{other}");
+        }
     }
 
     #[test]

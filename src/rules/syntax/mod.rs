@@ -14,6 +14,7 @@
 //!
 //! INVARIANT (no cascade): what a TOML error destroyed is not reported as missing.
 
+pub mod edits;
 pub mod embedded;
 pub mod glob;
 pub mod layout;
@@ -34,6 +35,8 @@ pub struct RuleFile {
     pub lints: Vec<LintNode>,
     /// Every `[[rules.auto_tag]]`, in order.
     pub rules: Vec<RuleNode>,
+    /// Every `[[rules.test]]`, in order.
+    pub cases: Vec<CaseNode>,
 }
 
 /// A line of `[rules.lints]`, as written.
@@ -93,6 +96,65 @@ pub struct ConditionNode {
     pub field_span: Span,
     /// What is asked of it.
     pub value: ValueNode,
+}
+
+/// A test of the rules, as written.
+#[derive(Clone, Debug)]
+pub struct CaseNode {
+    /// Its `[[rules.test]]`.
+    pub header: Span,
+    /// `name`.
+    pub name: Option<Text>,
+    /// `stream`, if it is a table.
+    pub stream: Option<Vec<GivenNode>>,
+    /// `expect`, as far as it can be read.
+    pub expect: Option<ExpectNode>,
+    /// Whether anything in it is wrong, which was said.
+    pub broken: bool,
+}
+
+/// A value of a test's stream.
+#[derive(Clone, Debug)]
+pub struct GivenNode {
+    /// The key, which names a field more or less.
+    pub key: String,
+    /// Where it stands.
+    pub key_span: Span,
+    /// The value.
+    pub value: GivenValue,
+    /// Where the value stands.
+    pub span: Span,
+}
+
+/// What a test's stream has for a key.
+#[derive(Clone, Debug)]
+pub enum GivenValue {
+    /// A text.
+    Text(Text),
+    /// A list of texts.
+    Texts(Vec<Text>),
+    /// A whole number that fits.
+    Number(i64),
+    /// A date, a time or both, as written.
+    Moment(String),
+    /// Anything else; the name of its TOML type.
+    Other(&'static str),
+}
+
+/// What a test expects.
+#[derive(Clone, Debug)]
+pub enum ExpectNode {
+    /// That no rule wins.
+    Nothing,
+    /// That a rule wins.
+    Rule {
+        /// The rule, as it is called, if that is a text.
+        rule: Option<Text>,
+        /// The tags.
+        tags: Vec<Text>,
+        /// The project, if it is to be looked at.
+        project: Option<Text>,
+    },
 }
 
 /// What is asked of a field.

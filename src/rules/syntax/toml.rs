@@ -2,7 +2,9 @@
 //!
 //! The `toml` crate parses with recovery and hands out values with spans; tables come sorted by
 //! key, so they are put back into the order of the file. Tables other than `rules` belong to other
-//! stages and are not looked at.
+//! stages and are not looked at. Tests of the rules are read in `case`.
+
+mod case;
 
 use std::collections::BTreeSet;
 
@@ -13,7 +15,7 @@ use super::{ConditionNode, LintNode, MatchNode, RuleFile, RuleNode, ValueNode, W
 use crate::diag::suggest::nearest;
 use crate::diag::{Code, Finding, Sink, SourceFile, Span, quote};
 
-const SECTION_KEYS: [&str; 3] = ["homes", "lints", "auto_tag"];
+const SECTION_KEYS: [&str; 4] = ["homes", "lints", "auto_tag", "test"];
 const CONDITIONS_IN_MATCH: &str = "conditions belong into match = { FIELD = VALUE, … }";
 const RULE_KEYS: [&str; 6] = ["name", "match", "when", "tags", "project", "enabled"];
 
@@ -135,16 +137,17 @@ impl Reader<'_> {
             }
             return;
         };
+        let certain = certain_names(table, &SECTION_KEYS);
         for (name, span, value) in entries(table) {
             match name {
                 "homes" => self.homes(value),
                 "auto_tag" => self.auto_tag(value, key),
                 "lints" => self.lints(value),
+                "test" => self.cases(value, key),
                 _ => self.unknown_key(
-                    name,
-                    span,
+                    (name, span),
                     "[rules]",
-                    &SECTION_KEYS,
+                    (&SECTION_KEYS, &certain),
                     "rules are [[rules.auto_tag]] tables",
                 ),
             }
@@ -192,16 +195,21 @@ impl Reader<'_> {
             }
             return;
         };
-        let starts: Vec<_> = list.iter().map(|value| value.span().start).collect();
-        for (index, value) in list.iter().enumerate() {
-            let end = starts.get(index + 1).copied().unwrap_or(self.file.text().len());
-            // The next header's own line belongs to the next rule.
-            let end = end.saturating_sub(1).max(value.span().start);
+        for (value, end) in self.ends(list) {
             match value.get_ref() {
                 DeValue::Table(table) => self.rule(table, span_of(value), end),
                 _ => self.wrong_type(value, "a rule", "a table"),
             }
         }
+    }
+
+    /// The values of a list of tables, each with where the next begins.
+    fn ends<'d>(&self, list: &'d DeArray<'d>) -> Vec<(Value<'d>, usize)> {
+        let starts = list.iter().skip(1).map(|value| value.span().start);
+        let ends = starts.chain([self.file.text().len()]);
+        // The next header's own line belongs to the next table.
+        let end = |value: Value<'_>, end: usize| end.saturating_sub(1).max(value.span().start);
+        list.iter().zip(ends).map(|(value, next)| (value, end(value, next))).collect()
     }
 
     fn rule(&mut self, table: &DeTable<'_>, header: Span, end: usize) {
@@ -215,12 +223,14 @@ impl Reader<'_> {
             enabled: true,
         };
         let mut seen = BTreeSet::new();
+        let certain = certain_names(table, &RULE_KEYS);
         for (key, span, value) in entries(table) {
             seen.insert(key);
             if !RULE_KEYS.contains(&key) && self.is_broken(span) {
                 // Not a key that anyone meant, and said already.
             } else if !RULE_KEYS.contains(&key) {
-                self.unknown_key(key, span, "rule", &RULE_KEYS, CONDITIONS_IN_MATCH);
+                let known = (&RULE_KEYS[..], &certain);
+                self.unknown_key((key, span), "rule", known, CONDITIONS_IN_MATCH);
             } else if !self.made_up(value) {
                 self.rule_key(&mut rule, key, span, value);
             }
@@ -291,19 +301,17 @@ impl Reader<'_> {
         }
     }
 
-    fn unknown_key(&mut self, key: &str, span: Span, place: &str, known: &[&str], help: &str) {
-        let headline = format!("unknown key {} in {place}", quote(key));
-        let mut finding = Finding::new(Code::UnknownKey, span, headline)
-            .detail(format!("Valid keys: {}", known.join(", ")));
-        if let Some(meant) = nearest(key, known.iter().copied()) {
-            finding = finding
-                .detail(format!("Did you mean: {meant}?"))
-                .label(format!("did you mean '{meant}'?"))
-                .edit(span, meant);
-        } else {
-            finding = finding.label("not known here").help(help);
-        }
-        self.sink.push(finding);
+    /// `known` are all keys there are, and those that an unknown one can become.
+    fn unknown_key(
+        &mut self,
+        key: (&str, Span),
+        place: &str,
+        known: (&[&str], &BTreeSet<&str>),
+        help: &str,
+    ) {
+        let finding = unknown_key(Code::UnknownKey, key, place, known);
+        let helpless = nearest(key.0, known.0.iter().copied()).is_none();
+        self.sink.push(if helpless { finding.help(help) } else { finding });
     }
 
     fn conditions(&mut self, table: &DeTable<'_>) -> Vec<ConditionNode> {
@@ -325,6 +333,40 @@ impl Reader<'_> {
         }
         conditions
     }
+}
+
+/// A key that is none of the `known`; where one of them is meant that it can become, with an edit.
+fn unknown_key(
+    code: Code,
+    (key, span): (&str, Span),
+    place: &str,
+    (known, certain): (&[&str], &BTreeSet<&str>),
+) -> Finding {
+    let headline = format!("unknown key {} in {place}", quote(key));
+    let finding =
+        Finding::new(code, span, headline).detail(format!("Valid keys: {}", known.join(", ")));
+    let Some(meant) = nearest(key, known.iter().copied()) else {
+        return finding.label("not known here");
+    };
+    let finding =
+        finding.detail(format!("Did you mean: {meant}?")).label(format!("did you mean '{meant}'?"));
+    if certain.contains(meant) { finding.edit(span, meant) } else { finding }
+}
+
+/// The known keys that a table has not and that exactly one of its unknown keys is near to: that key
+/// can become them without being there twice.
+fn certain_names<'k>(table: &DeTable<'_>, known: &[&'k str]) -> BTreeSet<&'k str> {
+    let (mut once, mut taken) = (BTreeSet::new(), BTreeSet::new());
+    for (key, _) in table {
+        let key = key.get_ref().as_ref();
+        let same = known.iter().copied().find(|it| *it == key);
+        if let Some(name) = same.or_else(|| nearest(key, known.iter().copied()))
+            && (same.is_some() || !once.insert(name))
+        {
+            taken.insert(name);
+        }
+    }
+    &once - &taken
 }
 
 fn syntax_error(span: Span, message: &str) -> Finding {

@@ -22,7 +22,7 @@ fn rule(index: usize, predicate: Predicate) -> Rule {
     let place = Span::new(0, 0);
     let id = RuleId(u32::try_from(index).unwrap());
     let info = RuleInfo { id, name: None, tags: Vec::new(), line: 1, enabled: true };
-    let conjuncts = vec![Conjunct { predicate, place }];
+    let conjuncts = vec![Conjunct { predicate, place, leaves: Vec::new() }];
     Rule { info, conjuncts, header: place, tags: Vec::new(), project: None }
 }
 

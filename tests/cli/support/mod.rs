@@ -250,6 +250,26 @@ impl Sandbox {
             .collect()
     }
 
+    /// Every row of the tables in which rules and people say something of streams, in the order in
+    /// which they lie there, with its number.
+    #[track_caller]
+    pub(crate) fn tag_tables(&self) -> Vec<String> {
+        let sql = self.sql();
+        let mut all = Vec::new();
+        for (table, row) in
+            [("streams", "num"), ("stream_tags", "rowid"), ("removed_tags", "0"), ("meta", "0")]
+        {
+            let mut rows = sql.prepare(&format!("SELECT {row}, * FROM {table}")).unwrap();
+            let columns = rows.column_count();
+            let mut rows = rows.query([]).unwrap();
+            while let Some(row) = rows.next().unwrap() {
+                let cells = (0..columns).map(|at| format!("{:?}", row.get_ref(at).unwrap()));
+                all.push(format!("{table} {}", cells.collect::<Vec<_>>().join("|")));
+            }
+        }
+        all
+    }
+
     /// The database is whole.
     #[track_caller]
     pub(crate) fn is_sound(&self) -> &Self {

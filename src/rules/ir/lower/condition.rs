@@ -1,23 +1,46 @@
 //! Conditions of `match` blocks, and what they share with expressions: globs and days.
 
+use std::collections::BTreeSet;
+
 use chrono::Weekday;
 
 use super::capture::Captured;
 use super::{Lowerer, Meaning, message};
 use crate::diag::Span;
 use crate::rules::fields::{Field, Type, WEEKDAYS};
-use crate::rules::ir::{Atom, Pattern, Predicate, Test};
+use crate::rules::ir::{Atom, Leaf, Pattern, Predicate, Test};
 use crate::rules::lang::{Intervals, WeekdaySet};
 use crate::rules::syntax::embedded::Text;
 use crate::rules::syntax::glob::{self, Broken};
 use crate::rules::syntax::quantity::{self, Unit};
 use crate::rules::syntax::{ConditionNode, ValueNode};
 
+/// The fields that several of these conditions name or mean: a table has no key twice.
+pub(super) fn meant_twice<'n>(
+    conditions: impl Iterator<Item = &'n ConditionNode>,
+) -> BTreeSet<Field> {
+    let (mut once, mut twice) = (BTreeSet::new(), BTreeSet::new());
+    for node in conditions {
+        let field = Field::named(&node.field).or_else(|| Field::meant_by(&node.field));
+        twice.extend(field.filter(|field| !once.insert(*field)));
+    }
+    twice
+}
+
 impl Lowerer<'_> {
-    pub(super) fn condition(&mut self, node: &ConditionNode) -> Meaning {
+    /// `doubtful` are the fields that an unknown name cannot simply become.
+    pub(super) fn condition(
+        &mut self,
+        node: &ConditionNode,
+        doubtful: &BTreeSet<Field>,
+    ) -> Meaning {
         let Some(field) = Field::named(&node.field) else {
             let place = "match block";
-            self.sink.push(message::unknown_field(&node.field, node.field_span, place));
+            let mut finding = message::unknown_field(&node.field, node.field_span, place);
+            if Field::meant_by(&node.field).is_some_and(|field| doubtful.contains(&field)) {
+                finding.edit = None;
+            }
+            self.sink.push(finding);
             return Meaning::broken();
         };
         match field.info().ty {
@@ -74,11 +97,16 @@ impl Lowerer<'_> {
 
     /// Any of these globs.
     pub(super) fn globs(&mut self, field: Field, texts: &[Text]) -> Meaning {
-        let (captured, patterns): (Vec<_>, Vec<_>) =
-            texts.iter().map(|text| self.glob(text)).unzip();
-        let atom = |pattern| Predicate::Atom(Atom { field, test: Test::Glob(pattern) });
-        let atoms = patterns.into_iter().flatten().map(atom).collect();
-        Meaning { predicate: Some(Predicate::Any(atoms)), captured: Captured::by_any(captured) }
+        let (mut captured, mut atoms, mut leaves) = (Vec::new(), Vec::new(), Vec::new());
+        for text in texts {
+            let (names, patterns) = self.glob(text);
+            captured.push(names);
+            leaves.push(Leaf { place: text.span, atoms: patterns.len() });
+            let atom = |pattern| Predicate::Atom(Atom { field, test: Test::Glob(pattern) });
+            atoms.extend(patterns.into_iter().map(atom));
+        }
+        let predicate = Some(Predicate::Any(atoms));
+        Meaning { predicate, captured: Captured::by_any(captured), leaves }
     }
 
     /// What a glob captures, and its patterns: one, or one per home.

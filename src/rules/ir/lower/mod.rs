@@ -13,9 +13,10 @@ use std::collections::BTreeMap;
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::{Checked, Conjunct, Predicate, Rule, RuleId, RuleInfo, RuleSet};
-use crate::diag::{Code, Finding, Sink, SourceFile, Span, quote};
+use super::{Checked, Conjunct, Leaf, Predicate, Rule, RuleId, RuleInfo, RuleSet};
+use crate::diag::{Code, Edit, Finding, Safety, Sink, SourceFile, Span, quote};
 use crate::rules::Env;
+use crate::rules::syntax::edits::without_element;
 use crate::rules::syntax::embedded::Text;
 use crate::rules::syntax::{RuleFile, RuleNode};
 use capture::Captured;
@@ -62,17 +63,29 @@ struct Meaning {
     predicate: Option<Predicate>,
     /// What it captures.
     captured: Captured,
+    /// The tests it is written with.
+    leaves: Vec<Leaf>,
 }
 
 impl Meaning {
     /// Of a condition that captures nothing.
     fn plain(predicate: Predicate) -> Self {
-        Self { predicate: Some(predicate), captured: Captured::default() }
+        Self { predicate: Some(predicate), ..Self::default() }
     }
 
     /// Of a condition with a mistake: what it was to capture is not known.
     fn broken() -> Self {
-        Self { predicate: None, captured: Captured::unknown() }
+        Self { captured: Captured::unknown(), ..Self::default() }
+    }
+
+    /// Of a condition on one field, written at `place`. Globs of a list keep places of their own.
+    fn at(mut self, place: Span) -> Self {
+        match (&self.predicate, self.leaves.as_mut_slice()) {
+            (Some(Predicate::Atom(_)), _) => self.leaves = vec![Leaf { place, atoms: 1 }],
+            (_, [only]) => only.place = place,
+            _ => {}
+        }
+        self
     }
 }
 
@@ -108,12 +121,15 @@ impl Lowerer<'_> {
         let mut conjuncts = Vec::new();
         let mut captured = Vec::new();
         let mut add = |meaning: Meaning, place| {
-            conjuncts.extend(meaning.predicate.map(|predicate| Conjunct { predicate, place }));
-            captured.push(meaning.captured);
+            let Meaning { predicate, captured: names, leaves } = meaning;
+            conjuncts.extend(predicate.map(|predicate| Conjunct { predicate, place, leaves }));
+            captured.push(names);
         };
-        for condition in node.matching.iter().flat_map(|matching| &matching.conditions) {
+        let matching = node.matching.iter().flat_map(|matching| &matching.conditions);
+        let doubtful = condition::meant_twice(matching.clone());
+        for condition in matching {
             let place = Span::new(condition.field_span.start, condition.value.span().end);
-            add(self.condition(condition), place);
+            add(self.condition(condition, &doubtful).at(place), place);
         }
         for (meaning, place) in node.when.iter().flat_map(|when| self.when(&when.text)) {
             add(meaning, place);
@@ -123,17 +139,26 @@ impl Lowerer<'_> {
 
     fn repeated_tags(&mut self, tags: &[Text]) {
         let mut first = BTreeMap::new();
+        let mut neighbour = None;
         for tag in tags {
             if let Some(before) = first.get(tag.text.as_str()) {
                 let headline = format!("tag {} is repeated", quote(&tag.text));
-                self.sink.push(
-                    Finding::new(Code::RepeatedTag, tag.span, headline)
-                        .label("again here")
-                        .beside(*before, "first here"),
-                );
+                let mut finding = Finding::new(Code::RepeatedTag, tag.span, headline)
+                    .label("again here")
+                    .beside(*before, "first here");
+                // A rule gives no tag twice, and tags in the order in which they come first.
+                let cut = without_element(self.file.text(), neighbour, tag.span);
+                finding.edit = cut.map(|span| Edit {
+                    title: format!("remove the repeated tag {}", quote(&tag.text)),
+                    span,
+                    replacement: String::new(),
+                    safety: Safety::Safe,
+                });
+                self.sink.push(finding);
             } else {
                 first.insert(tag.text.as_str(), tag.span);
             }
+            neighbour = Some(tag.span);
         }
     }
 

@@ -55,42 +55,44 @@ impl Lowerer<'_> {
             Kind::Has(name) => match self.field(name) {
                 Some(field) => {
                     Meaning::plain(Predicate::Atom(Atom { field, test: ir::Test::Present }))
+                        .at(expr.span)
                 }
                 None => Meaning::broken(),
             },
             Kind::Test(test) => match self.field(&test.field) {
-                Some(field) => self.test(field, test, quote_mark),
+                Some(field) => self.test(field, test, quote_mark).at(expr.span),
                 None => Meaning::broken(),
             },
             Kind::Not(inner) => {
-                let Meaning { predicate, captured } = self.expr(inner, quote_mark);
+                let Meaning { predicate, captured, leaves } = self.expr(inner, quote_mark);
                 let predicate = predicate.map(|inner| Predicate::Not(Box::new(inner)));
-                Meaning { predicate, captured: captured.negated() }
+                Meaning { predicate, captured: captured.negated(), leaves }
             }
             Kind::And(operands) => {
-                let (predicates, captured) = self.exprs(operands, quote_mark);
-                let captured = Captured::by_all(captured);
-                Meaning { predicate: predicates.map(Predicate::All), captured }
+                self.joined(operands, quote_mark, Predicate::All, Captured::by_all)
             }
             Kind::Or(operands) => {
-                let (predicates, captured) = self.exprs(operands, quote_mark);
-                let captured = Captured::by_any(captured);
-                Meaning { predicate: predicates.map(Predicate::Any), captured }
+                self.joined(operands, quote_mark, Predicate::Any, Captured::by_any)
             }
         }
     }
 
-    fn exprs(
+    fn joined(
         &mut self,
         operands: &[Expr],
         quote_mark: char,
-    ) -> (Option<Vec<Predicate>>, Vec<Captured>) {
-        let (predicates, captured): (Vec<_>, Vec<_>) = operands
-            .iter()
-            .map(|operand| self.expr(operand, quote_mark))
-            .map(|Meaning { predicate, captured }| (predicate, captured))
-            .unzip();
-        (predicates.into_iter().collect(), captured)
+        join: fn(Vec<Predicate>) -> Predicate,
+        capture: fn(Vec<Captured>) -> Captured,
+    ) -> Meaning {
+        let (mut predicates, mut captured, mut leaves) = (Vec::new(), Vec::new(), Vec::new());
+        for operand in operands {
+            let meaning = self.expr(operand, quote_mark);
+            predicates.push(meaning.predicate);
+            captured.push(meaning.captured);
+            leaves.extend(meaning.leaves);
+        }
+        let predicates: Option<Vec<_>> = predicates.into_iter().collect();
+        Meaning { predicate: predicates.map(join), captured: capture(captured), leaves }
     }
 
     fn field(&mut self, name: &Name) -> Option<Field> {
@@ -156,7 +158,7 @@ impl Lowerer<'_> {
         };
         let predicate =
             days.map(|days| Predicate::Atom(Atom { field, test: ir::Test::Weekday(days) }));
-        Some(Meaning { predicate, captured: Captured::default() })
+        Some(Meaning { predicate, ..Meaning::default() })
     }
 
     fn amount_test(&mut self, field: Field, test: &Test, unit: Unit) -> Option<Meaning> {
@@ -180,7 +182,7 @@ impl Lowerer<'_> {
             _ => return None,
         };
         let predicate = within.map(|within| numbers(field, within));
-        Some(Meaning { predicate, captured: Captured::default() })
+        Some(Meaning { predicate, ..Meaning::default() })
     }
 
     fn amount(&mut self, field: Field, text: &Text, unit: Unit) -> Option<i64> {
