@@ -9,7 +9,7 @@ use lsp_types::{CompletionItem, CompletionItemKind, CompletionList, CompletionTe
 
 use super::context::{self, Here, Quotes, Slot};
 use super::cursor::{self, Awaited, Operand};
-use super::keys::{RULE_KEYS, SECTION_KEYS};
+use super::keys::{CASE_KEYS, EXPECT_KEYS, RULE_KEYS, SECTION_KEYS};
 use super::known::Known;
 use super::text::Text;
 use crate::diag::{Code, Level, Span};
@@ -84,6 +84,11 @@ impl Asking<'_> {
             (Slot::Key, ["rules"]) => words(&SECTION_KEYS, CompletionItemKind::PROPERTY),
             (Slot::Key, ["rules", "auto_tag"]) => words(&RULE_KEYS, CompletionItemKind::PROPERTY),
             (Slot::Key, ["rules", "auto_tag", "match"]) => fields(),
+            (Slot::Key, ["rules", "test"]) => words(&CASE_KEYS, CompletionItemKind::PROPERTY),
+            (Slot::Key, ["rules", "test", "expect"]) => {
+                words(&EXPECT_KEYS, CompletionItemKind::PROPERTY)
+            }
+            (Slot::Key, ["rules", "test", "stream"]) => given(),
             (Slot::Key, ["rules", "lints"]) => {
                 let names = lints().map(|code| (code.slug(), code.summary()));
                 names
@@ -97,9 +102,21 @@ impl Asking<'_> {
             (Slot::Value(None), ["rules", "auto_tag", "enabled"]) => {
                 ["true", "false"].map(|it| Offer::new(it, CompletionItemKind::VALUE, "")).into()
             }
-            (Slot::Value(quotes), ["rules", "auto_tag", "tags"]) => {
-                in_toml(quotes, self.tags(here.word), CompletionItemKind::ENUM_MEMBER)
+            (Slot::Value(quotes), ["rules", "test", "expect"]) => {
+                in_toml(quotes, ["none".to_owned()], CompletionItemKind::VALUE)
             }
+            (Slot::Value(quotes), ["rules", "test", "expect", "rule"]) => {
+                in_toml(quotes, self.rules(), CompletionItemKind::REFERENCE)
+            }
+            (Slot::Value(quotes), ["rules", "test", "stream", field]) => {
+                let values = Field::named(field).map(|field| self.known.values(field));
+                let values = values.unwrap_or_default().iter().map(|value| self.at_home(value));
+                in_toml(quotes, values, CompletionItemKind::VALUE)
+            }
+            (
+                Slot::Value(quotes),
+                ["rules", "auto_tag", "tags"] | ["rules", "test", "expect", "tags"],
+            ) => in_toml(quotes, self.tags(here.word), CompletionItemKind::ENUM_MEMBER),
             (Slot::Value(quotes), ["rules", "auto_tag", "match", field]) => {
                 let Some(field) = Field::named(field) else { return Vec::new() };
                 in_toml(quotes, self.values(field, true), CompletionItemKind::VALUE)
@@ -126,6 +143,13 @@ impl Asking<'_> {
         tags
     }
 
+    /// The names of the rules of the file.
+    fn rules(&self) -> Vec<String> {
+        let text = self.text.as_str();
+        let spans = context::texts(text, &["rules", "auto_tag", "name"]).into_iter();
+        spans.filter_map(|span| Some(text.get(span.start..span.end)?.to_owned())).collect()
+    }
+
     /// Values of a field, as rules would write them: globs, or texts to be equal to.
     fn values(&self, field: Field, glob: bool) -> Vec<String> {
         let owned = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
@@ -144,15 +168,24 @@ impl Asking<'_> {
         }
     }
 
-    /// The glob that matches just this value, with `~` for the home directory.
-    fn pattern(&self, value: &str) -> String {
+    /// The value with `~` for the home directory.
+    fn at_home(&self, value: &str) -> String {
         let home = self.env.home.as_deref().filter(|home| home.len() > 1);
         let below = home.and_then(|home| value.strip_prefix(home));
-        let below = below.filter(|rest| rest.is_empty() || rest.starts_with('/'));
-        let (mut out, rest) = match below {
-            Some(rest) => ("~".to_owned(), rest),
-            None if value.starts_with('~') => ("\\".to_owned(), value),
-            None => (String::new(), value),
+        match below.filter(|rest| rest.is_empty() || rest.starts_with('/')) {
+            Some(rest) => format!("~{rest}"),
+            None if value.starts_with('~') => format!("\\{value}"),
+            None => value.to_owned(),
+        }
+    }
+
+    /// The glob that matches just this value.
+    fn pattern(&self, value: &str) -> String {
+        let written = self.at_home(value);
+        // The backslash before a `~` is one already.
+        let (mut out, rest) = match written.strip_prefix("\\~").filter(|_| value.starts_with('~')) {
+            Some(rest) => ("\\~".to_owned(), rest),
+            None => (String::new(), written.as_str()),
         };
         for c in rest.chars() {
             if matches!(c, '*' | '?' | '[' | '{' | '<' | '\\') {
@@ -246,6 +279,21 @@ fn fields() -> Vec<Offer> {
         Offer::new(info.name, CompletionItemKind::FIELD, detail)
     };
     FIELDS.iter().map(offer).collect()
+}
+
+/// What the stream of a test can be given.
+fn given() -> Vec<Offer> {
+    let mut offers = fields();
+    offers.retain(|offer| {
+        let of_moment = |field: Field| matches!(field.info().ty, Type::Weekday | Type::TimeOfDay);
+        !Field::named(&offer.text).is_some_and(of_moment)
+    });
+    offers.push(Offer::new(
+        "at",
+        CompletionItemKind::FIELD,
+        "when its first event was, local time",
+    ));
+    offers
 }
 
 fn operators(field: Option<Field>) -> Vec<Offer> {

@@ -2,7 +2,7 @@
 
 use super::context::{self, Here, Slot};
 use super::cursor::{self, Awaited};
-use super::keys::{RULE_KEYS, SECTION_KEYS};
+use super::keys::{CASE_KEYS, EXPECT_KEYS, RULE_KEYS, SECTION_KEYS};
 use super::known::{Known, Tally};
 use crate::diag::{Code, Span};
 use crate::rules::analysis::{Judgement, Verdict};
@@ -17,7 +17,11 @@ pub(super) fn word(text: &str, byte: usize) -> Option<(Span, String)> {
     let keys = here.keys();
     let said = match (here.slot, keys.as_slice()) {
         (Slot::Comment, _) => return allowed(text, here.word, byte),
-        (Slot::Key, ["rules", "auto_tag", "match"]) => Field::named(slice(here.word)).map(field),
+        (Slot::Key, ["rules", "auto_tag", "match"] | ["rules", "test", "stream"]) => {
+            Field::named(slice(here.word)).map(field)
+        }
+        (Slot::Key, ["rules", "test"]) => in_table(&CASE_KEYS, slice(here.word)),
+        (Slot::Key, ["rules", "test", "expect"]) => in_table(&EXPECT_KEYS, slice(here.word)),
         (Slot::Key, ["rules", "auto_tag"]) => {
             // These are about the rule, of which more can be said.
             let key =

@@ -1,4 +1,4 @@
-//! Rules as parts of a document: the outline, and which rule a place belongs to.
+//! Rules and tests as parts of a document: the outline, and which rule a place belongs to.
 
 use lsp_types::{
     DocumentSymbol, DocumentSymbolResponse, Location, SymbolInformation, SymbolKind, Uri,
@@ -6,12 +6,24 @@ use lsp_types::{
 
 use super::text::Text;
 use crate::diag::{Sink, SourceFile, Span};
-use crate::rules::syntax::{RuleFile, RuleNode, ValueNode, layout, template, toml};
+use crate::rules::syntax::{RuleFile, ValueNode, embedded, layout, template, toml};
 
 /// The rules of a text, as they are written, and what belongs to each.
 pub(super) struct Outline {
     written: RuleFile,
     blocks: Vec<Span>,
+    /// Where the tests stand.
+    cases: Vec<Span>,
+}
+
+/// A part of the file that has a name.
+struct Part {
+    name: String,
+    detail: Option<String>,
+    kind: SymbolKind,
+    block: Span,
+    /// Its name, or its header.
+    place: Span,
 }
 
 impl Outline {
@@ -20,7 +32,9 @@ impl Outline {
         let written = toml::parse(file, &mut Sink::default());
         let headers: Vec<_> = written.rules.iter().map(|rule| rule.header).collect();
         let blocks = layout::layout(file, &headers).blocks;
-        Self { written, blocks }
+        let headers: Vec<_> = written.cases.iter().map(|case| case.header).collect();
+        let cases = layout::layout(file, &headers).blocks;
+        Self { written, blocks, cases }
     }
 
     /// The rule at a byte, by its place in the file.
@@ -28,31 +42,38 @@ impl Outline {
         self.blocks.iter().position(|block| block.start <= byte && byte < block.end)
     }
 
-    fn parts(&self) -> impl Iterator<Item = (usize, &RuleNode, Span)> {
-        self.written
-            .rules
-            .iter()
-            .zip(&self.blocks)
-            .enumerate()
-            .map(|(n, (rule, block))| (n, rule, *block))
+    /// Rules, then tests.
+    fn parts(&self) -> Vec<Part> {
+        let mut parts = Vec::new();
+        for (number, (rule, block)) in (1..).zip(self.written.rules.iter().zip(&self.blocks)) {
+            let tags: Vec<_> = rule.tags.iter().map(|tag| tag.text.as_str()).collect();
+            let detail = (!tags.is_empty()).then(|| tags.join(", "));
+            let (name, place) = called("rule", number, rule.name.as_ref(), rule.header);
+            parts.push(Part { name, detail, kind: SymbolKind::OBJECT, block: *block, place });
+        }
+        for (number, (case, block)) in (1..).zip(self.written.cases.iter().zip(&self.cases)) {
+            let (name, place) = called("test", number, case.name.as_ref(), case.header);
+            parts.push(Part { name, detail: None, kind: SymbolKind::EVENT, block: *block, place });
+        }
+        parts
     }
 
-    /// All rules as symbols: as a tree for clients that know trees.
+    /// All rules and tests as symbols: as a tree for clients that know trees.
     pub(super) fn symbols(&self, uri: &Uri, text: &Text, trees: bool) -> DocumentSymbolResponse {
         if trees {
-            let all = self.parts().map(|(n, rule, block)| symbol(n, rule, block, text));
+            let all = self.parts().into_iter().map(|part| symbol(part, text));
             return DocumentSymbolResponse::Nested(all.collect());
         }
         #[allow(deprecated, reason = "the type has the field, and no other way to be made")]
-        let one = |(n, rule, block): (usize, &RuleNode, Span)| SymbolInformation {
-            name: title(n, rule),
-            kind: SymbolKind::OBJECT,
+        let one = |part: Part| SymbolInformation {
+            name: part.name,
+            kind: part.kind,
             tags: None,
             deprecated: None,
-            location: Location::new(uri.clone(), text.range(trimmed(block, text))),
+            location: Location::new(uri.clone(), text.range(trimmed(part.block, text))),
             container_name: None,
         };
-        DocumentSymbolResponse::Flat(self.parts().map(one).collect())
+        DocumentSymbolResponse::Flat(self.parts().into_iter().map(one).collect())
     }
 
     /// Where the rule at a byte makes the capture that a tag there uses.
@@ -79,22 +100,27 @@ impl Outline {
     }
 }
 
-fn title(number: usize, rule: &RuleNode) -> String {
-    let name = rule.name.as_ref().map(|name| name.text.clone());
-    // Clients refuse symbols without a name.
-    name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| format!("rule {}", number + 1))
+/// How a part is called, and where that stands. Clients refuse symbols without a name.
+fn called(
+    what: &str,
+    number: usize,
+    name: Option<&embedded::Text>,
+    header: Span,
+) -> (String, Span) {
+    match name.filter(|name| !name.text.trim().is_empty()) {
+        Some(name) => (name.text.clone(), name.span),
+        None => (format!("{what} {number}"), header),
+    }
 }
 
-fn symbol(number: usize, rule: &RuleNode, block: Span, text: &Text) -> DocumentSymbol {
-    let tags: Vec<_> = rule.tags.iter().map(|tag| tag.text.as_str()).collect();
-    let whole = trimmed(block, text);
-    let inner = rule.name.as_ref().map_or(rule.header, |name| name.span);
-    let inner = Span::new(inner.start.max(whole.start), inner.end.min(whole.end));
+fn symbol(part: Part, text: &Text) -> DocumentSymbol {
+    let whole = trimmed(part.block, text);
+    let inner = Span::new(part.place.start.max(whole.start), part.place.end.min(whole.end));
     #[allow(deprecated, reason = "the type has the field, and no other way to be made")]
     DocumentSymbol {
-        name: title(number, rule),
-        detail: (!tags.is_empty()).then(|| tags.join(", ")),
-        kind: SymbolKind::OBJECT,
+        name: part.name,
+        detail: part.detail,
+        kind: part.kind,
         tags: None,
         deprecated: None,
         range: text.range(whole),

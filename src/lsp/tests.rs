@@ -163,6 +163,19 @@ fn completes_keys_and_values() {
 }
 
 #[test]
+fn completes_tests() {
+    let mut editor = editor();
+    let mut of = |rest: &str| editor.completes(&format!("{TWO}\n[[rules.test]]\n{rest}"));
+    assert_eq!(of("str|"), ["stream"]);
+    assert_eq!(of("stream = { pri|"), ["primary_cwd"]);
+    assert_eq!(of("stream = { weekd|"), [""; 0]);
+    assert_eq!(of("stream = { primary_cwd = \"old|"), ["~/work/acme/web [old]"]);
+    assert_eq!(of("expect = |"), ["\"none\""]);
+    assert_eq!(of("expect = { rule = '|"), ["All", "Shop"]);
+    assert_eq!(of("expect = { tags = ['sho|"), ["shop"]);
+}
+
+#[test]
 fn completes_expressions() {
     let mut editor = editor();
     let mut of = |rest: &str| editor.completes(&format!("{RULE}{rest}"));
@@ -229,11 +242,12 @@ fn definitions_lead_to_covers_and_captures() {
 #[test]
 fn the_outline_has_every_rule() {
     let mut editor = editor();
-    editor.open(&format!("{TWO}\n# x\n{RULE}tags = = 3\n"));
+    let test = "[[rules.test]]\nstream = {}\nexpect = 'none'\n";
+    editor.open(&format!("{TWO}\n# x\n{RULE}tags = = 3\n\n{test}"));
     let symbols =
         editor.ask("textDocument/documentSymbol", json!({ "textDocument": { "uri": URI } }));
     let names: Vec<_> = symbols.as_array().unwrap().iter().map(|it| it["name"].clone()).collect();
-    assert_eq!(names, ["All", "Shop", "rule 3"]);
+    assert_eq!(names, ["All", "Shop", "rule 3", "test 1"]);
     assert_eq!(symbols[0]["detail"], "work");
     assert_eq!(symbols[1]["range"]["start"]["line"], 5);
     assert_eq!(symbols[1]["range"]["end"], json!({ "line": 8, "character": 15 }));
