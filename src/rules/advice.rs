@@ -20,7 +20,7 @@
 
 use std::cell::Cell;
 
-use super::analysis::{Analysis, Cover, Judgement, Others, Overlap, Redundant, Verdict};
+use super::analysis::{Analysis, Cover, Judgement, Others, Overlap, Raised, Redundant, Verdict};
 use super::fill::{Filler, Outcome};
 use super::ir::{Checked, Conjunct, Predicate, Rule, RuleId, RuleSet, Template, TemplatePart};
 use super::show;
@@ -29,8 +29,8 @@ use super::syntax::edits::Cutter;
 use crate::diag::{Code, Edit, Finding, Safety, Span, quote};
 
 /// How much text the moves of one review may carry, in bytes; the first may carry any amount. Each
-/// repeats what it moves past, and thousands of rules may be shadowed by the first of a file. Who
-/// makes moves looks again after each.
+/// repeats what it moves past, and thousands of rules may be shadowed by the first of a file.
+/// [`fix`](super::fix) makes the others all the same.
 const MOST_MOVED: usize = 1 << 18;
 
 /// The findings of an analysis, in no particular order. `known` are those made before: what they
@@ -150,11 +150,8 @@ impl Adviser<'_> {
                 .help(format!("remove {}: no stream would change", called(rule)));
         }
         let judgement = self.judgement(rule.info.id);
-        if let Some(raised) = judgement.and_then(|it| it.raised.as_ref())
-            && let Some(coverer) = self.rule(raised.above)
-            && outcome(coverer, &raised.wins) != outcome(rule, &raised.wins)
-        {
-            return self.raised(finding, rule, coverer, &raised.wins);
+        if let Some(raised) = judgement.and_then(|it| raised(self.rules, rule, it)) {
+            return self.raised(finding, rule, raised);
         }
         let loss = judgement.and_then(|it| it.loss.as_ref());
         let Some((loss, winner)) = loss.and_then(|loss| Some((loss, self.rule(loss.to)?))) else {
@@ -202,15 +199,17 @@ impl Adviser<'_> {
     }
 
     /// The rule goes right above the one that covers it; see the head of this module.
-    fn raised(&self, finding: Finding, rule: &Rule, coverer: &Rule, wins: &Stream) -> Finding {
-        let title = format!("move {} above {}", called(rule), called(coverer));
-        let change = format!(
-            "{title}: exactly its own streams go from {} to it, and no others",
-            called(coverer)
-        );
-        let mut finding = finding.note(self.difference(rule, coverer, wins)).help(&change);
-        let (from, to) = (rule.info.index(), coverer.info.index());
-        let moved = self.cutter.moved(from, to, &parts(rule)).filter(|(_, replacement)| {
+    fn raised(
+        &self,
+        finding: Finding,
+        rule: &Rule,
+        (coverer, raised): (&Rule, &Raised),
+    ) -> Finding {
+        let title = move_title(rule, coverer);
+        let mut finding =
+            finding.note(self.difference(rule, coverer, &raised.wins)).help(title.as_str());
+        let moving = [(rule.info.index(), parts(rule))];
+        let moved = self.cutter.moved(&moving, coverer.info.index()).filter(|(_, replacement)| {
             let before = self.moved.get();
             let fits = before == 0 || before + replacement.len() <= MOST_MOVED;
             if fits {
@@ -219,7 +218,7 @@ impl Adviser<'_> {
             fits
         });
         finding.edit = moved.map(|(span, replacement)| Edit {
-            title: change,
+            title,
             span,
             replacement,
             safety: Safety::Safe,
@@ -391,8 +390,29 @@ fn place(rule: &Rule) -> Span {
     places.reduce(|a, b| Span::new(a.start.min(b.start), a.end.max(b.end))).unwrap_or(rule.header)
 }
 
+/// The rule that a shadowed rule is to stand right above, with the proof; see the head of this
+/// module.
+pub(super) fn raised<'r>(
+    rules: &'r RuleSet,
+    rule: &Rule,
+    judgement: &'r Judgement,
+) -> Option<(&'r Rule, &'r Raised)> {
+    let raised = judgement.raised.as_ref()?;
+    let coverer = rules.rules.get(raised.above.index())?;
+    let differ = outcome(coverer, &raised.wins) != outcome(rule, &raised.wins);
+    differ.then_some((coverer, raised))
+}
+
+/// What moving a rule above the one that covers it does.
+pub(super) fn move_title(rule: &Rule, coverer: &Rule) -> String {
+    let (rule, coverer) = (called(rule), called(coverer));
+    format!(
+        "move {rule} above {coverer}: exactly its own streams go from {coverer} to it, and no others"
+    )
+}
+
 /// The places that must go with a rule wherever it goes.
-fn parts(rule: &Rule) -> Vec<Span> {
+pub(super) fn parts(rule: &Rule) -> Vec<Span> {
     rule.conjuncts.iter().map(|conjunct| conjunct.place).chain([rule.header]).collect()
 }
 
