@@ -16,11 +16,13 @@
 //!   No stream changes; but somebody wrote the rule for a reason, so this is for a person to ask for.
 //!
 //! Where several rules shadow S together there is no edit: which of them it was to go before is not
-//! certain.
+//! certain. Nor is there one that a test of the file speaks against: that expects G for a stream of
+//! S, or expects the rule that is to go, or calls a rule by a number that would change.
 
 use std::cell::Cell;
 
 use super::analysis::{Analysis, Cover, Judgement, Others, Overlap, Raised, Redundant, Verdict};
+use super::cases::{Cases, Expect};
 use super::fill::{Filler, Outcome};
 use super::ir::{Checked, Conjunct, Predicate, Rule, RuleId, RuleSet, Template, TemplatePart};
 use super::show;
@@ -34,15 +36,16 @@ use crate::diag::{Code, Edit, Finding, Safety, Span, quote};
 const MOST_MOVED: usize = 1 << 18;
 
 /// The findings of an analysis, in no particular order. `known` are those made before: what they
-/// explain is not said again. `cutter` knows the file that the rules stand in.
+/// explain is not said again. `cutter` knows the file that the rules stand in, `cases` are its tests.
 #[must_use]
 pub fn findings(
     rules: &Checked<RuleSet>,
     analysis: &Analysis,
     known: &[Finding],
+    cases: &Cases,
     cutter: Cutter<'_>,
 ) -> Vec<Finding> {
-    let adviser = Adviser { rules, analysis, known, cutter, moved: Cell::new(0) };
+    let adviser = Adviser { rules, analysis, known, cases, cutter, moved: Cell::new(0) };
     let mut found = Vec::new();
     for (rule, judgement) in rules.rules.iter().zip(&analysis.rules) {
         // A rule that is switched off is nobody's trouble.
@@ -59,6 +62,7 @@ struct Adviser<'a> {
     rules: &'a Checked<RuleSet>,
     analysis: &'a Analysis,
     known: &'a [Finding],
+    cases: &'a Cases,
     cutter: Cutter<'a>,
     /// How much text the moves carry so far.
     moved: Cell<usize>,
@@ -208,6 +212,9 @@ impl Adviser<'_> {
         let title = move_title(rule, coverer);
         let mut finding =
             finding.note(self.difference(rule, coverer, &raised.wins)).help(title.as_str());
+        if let Some(objection) = objection(self.rules, self.cases, rule, Some(coverer)) {
+            return finding.note(objection);
+        }
         let moving = [(rule.info.index(), parts(rule))];
         let moved = self.cutter.moved(&moving, coverer.info.index()).filter(|(_, replacement)| {
             let before = self.moved.get();
@@ -228,6 +235,9 @@ impl Adviser<'_> {
 
     /// The finding, with the edit that removes the rule.
     fn without(&self, mut finding: Finding, rule: &Rule) -> Finding {
+        if let Some(objection) = objection(self.rules, self.cases, rule, None) {
+            return finding.note(objection);
+        }
         let removed = self.cutter.removed(rule.info.index(), &parts(rule));
         finding.edit = removed.map(|span| Edit {
             title: format!("remove {}: no stream changes", called(rule)),
@@ -401,6 +411,36 @@ pub(super) fn raised<'r>(
     let coverer = rules.rules.get(raised.above.index())?;
     let differ = outcome(coverer, &raised.wins) != outcome(rule, &raised.wins);
     differ.then_some((coverer, raised))
+}
+
+/// What a test of the file has against a rule moving above another, or going where no other is named.
+pub(super) fn objection(
+    rules: &RuleSet,
+    cases: &Cases,
+    rule: &Rule,
+    above: Option<&Rule>,
+) -> Option<String> {
+    let id = rule.info.id;
+    let changed = |it: RuleId| match above {
+        Some(above) => above.info.id <= it && it <= id,
+        None => id < it,
+    };
+    let by_number = |it: RuleId| rules.rules.get(it.index())?.info.name.is_none().then_some(it);
+    cases.sound.iter().find_map(|case| {
+        let Expect::Rule { rule: expected, .. } = &case.expect else { return None };
+        let line = case.info.line;
+        let meant = match above {
+            Some(above) => *expected == above.info.id && rule.holds(&case.stream),
+            None => *expected == id,
+        };
+        if meant {
+            Some(format!("the test in line {line} expects it to be as it is"))
+        } else if by_number(*expected).is_some_and(changed) {
+            Some(format!("the test in line {line} calls a rule by a number that would change"))
+        } else {
+            None
+        }
+    })
 }
 
 /// What moving a rule above the one that covers it does.

@@ -41,7 +41,7 @@ use super::analysis::Raised;
 use super::ir::Rule;
 use super::syntax::edits::Cutter;
 use super::syntax::layout::layout;
-use super::{Asked, Env, Review, advice, review};
+use super::{Asked, Cases, Env, Review, advice, check, review};
 use crate::diag::{Code, Edit, Finding, Position, Safety, SourceFile, Span};
 
 /// What may be done.
@@ -128,6 +128,8 @@ pub fn fix(file: &SourceFile, env: &Env, asked: &Asked, allowed: Allowed) -> Fix
 struct State {
     file: SourceFile,
     review: Review,
+    /// The tests in it.
+    cases: Cases,
     /// `None` if the text is no TOML.
     tree: Option<Table>,
 }
@@ -167,8 +169,8 @@ impl Fixer<'_> {
     fn read(&self, name: &str, text: String) -> State {
         let tree = text.parse().ok();
         let file = SourceFile::new(name, text);
-        let review = review(&file, self.env, self.asked);
-        State { file, review, tree }
+        let (review, checkup) = (review(&file, self.env, self.asked), check(&file, self.env));
+        State { file, review, cases: checkup.cases, tree }
     }
 
     /// The next text, and what was done; `None` if nothing is left to do.
@@ -208,7 +210,7 @@ impl Fixer<'_> {
     /// Moves shadowed rules above the first rule that shadows any: as many as go together, or else
     /// one.
     fn moves(&self, state: &State, round: usize) -> Option<(State, Vec<Done>)> {
-        let moving = moving(&state.review);
+        let moving = state.moving();
         let (rules, _) = state.review.rules.as_ref()?;
         let headers: Vec<_> = rules.rules.iter().map(|rule| rule.header).collect();
         let layout = layout(&state.file, &headers);
@@ -248,6 +250,23 @@ impl State {
     fn done(&self, finding: &Finding, title: String, change: Change, round: usize) -> Done {
         let at = self.file.position(finding.primary.span.start);
         Done { code: finding.code, title, at, change, round }
+    }
+
+    /// The rules that are to move, by the rule to move above and then in their order.
+    fn moving(&self) -> Vec<Moving<'_>> {
+        let Some((rules, analysis)) = &self.review.rules else { return Vec::new() };
+        let moving = |finding| {
+            let rule = rule_of(&self.review, finding)?;
+            let (rule, judgement) = (rules.rules.get(rule)?, analysis.rules.get(rule)?);
+            let (above, raised) = advice::raised(rules, rule, judgement)?;
+            let objection = advice::objection(rules, &self.cases, rule, Some(above));
+            objection.is_none().then_some(Moving { finding, rule, above, raised })
+        };
+        let found = self.review.findings.iter();
+        let shadowed = found.filter(|finding| finding.code == Code::Shadowed);
+        let mut all: Vec<_> = shadowed.filter_map(moving).collect();
+        all.sort_by_key(|it| (it.above.info.id, it.rule.info.id));
+        all
     }
 }
 
@@ -316,21 +335,6 @@ fn apart<F>(edits: &[(F, Edit)]) -> Vec<&(F, Edit)> {
         fits
     };
     edits.iter().filter(fits).collect()
-}
-
-/// The rules that are to move, by the rule to move above and then in their order.
-fn moving(review: &Review) -> Vec<Moving<'_>> {
-    let Some((rules, analysis)) = &review.rules else { return Vec::new() };
-    let moving = |finding| {
-        let rule = rule_of(review, finding)?;
-        let (rule, judgement) = (rules.rules.get(rule)?, analysis.rules.get(rule)?);
-        let (above, raised) = advice::raised(rules, rule, judgement)?;
-        Some(Moving { finding, rule, above, raised })
-    };
-    let shadowed = review.findings.iter().filter(|finding| finding.code == Code::Shadowed);
-    let mut all: Vec<_> = shadowed.filter_map(moving).collect();
-    all.sort_by_key(|it| (it.above.info.id, it.rule.info.id));
-    all
 }
 
 /// Rules of those that are to move above the same rule, such that each is proven to win something

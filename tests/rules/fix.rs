@@ -514,6 +514,19 @@ fn layouts() {
             let both = "[[rules.auto_tag]]\nname = 'both'\nmatch = { primary_cwd = ['/a/b', '/c/d'] }\ntags = ['both']\n";
             format!("{general}\n{other}\n{both}")
         }),
+        ("a test for it", {
+            let test = "[[rules.test]]\nstream = { primary_cwd = '/a/b/c' }\nexpect = { rule = 'general', tags = ['general'] }\n";
+            format!("{general}\n{special}\n{test}")
+        }),
+        ("a test that calls a rule by its number", {
+            let test = "[[rules.test]]\nstream = { agent = 'x' }\nexpect = { rule = 'rule 2', tags = ['x'] }\n";
+            let nameless = "[[rules.auto_tag]]\nmatch = { agent = '*' }\ntags = ['x']\n";
+            format!("{general}\n{nameless}\n{special}\n{test}")
+        }),
+        ("a test elsewhere", {
+            let test = "[[rules.test]]\nstream = { primary_cwd = '/a' }\nexpect = 'none'\n";
+            format!("{general}\n{test}\n{special}")
+        }),
         ("an allowance", format!("{general}\n# tt: allow(shadowed) for now\n{special}")),
     ];
     let dead = special.replace("tags = ['special']", "tags = ['general'] # dead");
@@ -527,6 +540,10 @@ fn layouts() {
             format!("rules.auto_tag = [ {in_general}, {}, ]\n", in_general.replace("/a/", "/a/b/")),
         ),
         ("the only rule", format!("{}\n{table}", rule("none", "e[\u{301}]"))),
+        ("what a test expects", {
+            let test = "[[rules.test]]\nstream = { primary_cwd = '/a/b/c' }\nexpect = { rule = 'special', tags = ['general'] }\n";
+            format!("{dead}\n{general}\n{test}")
+        }),
         ("what a later rule gives as well", format!("{dead}\n{general}")),
     ];
     let tags = [
