@@ -7,12 +7,12 @@
 //! ```text
 //!  editor ──▶ wire ──▶ Server::handle ──▶ answers ──▶ wire ──▶ editor
 //!                        │ ▲
-//!          Server::job   ▼ │  Server::done, Server::learn
-//!                    another thread: reviews a text, runs rules over the known streams
+//!   Server::review,     ▼ │  Server::done, Server::learn
+//!   Server::tally      other threads: review a text, run rules over the known streams
 //! ```
 //!
 //! What needs no analysis is answered at once: completion, field names, formatting and the outline
-//! come from the text alone ([`context`] reads it while it is broken). Reviewing a file takes
+//! come from the text alone (`context` reads it while it is broken). Reviewing a file takes
 //! longer than a keystroke may, if its patterns are hostile; so it is a [`Job`], done elsewhere,
 //! one at a time and always for the newest text. Questions that need its answer wait for it.
 //!
@@ -58,10 +58,10 @@ use outline::Outline;
 use text::{Encoding, Text};
 use wire::{Incoming, Refusal};
 
-/// The longest text of a document that is looked at, in bytes.
-const LONGEST_TEXT: usize = 16 << 20;
+/// How much text may be open, in bytes.
+const MOST_TEXT: usize = 64 << 20;
 /// How many documents may be open.
-const MOST_DOCUMENTS: usize = 256;
+const MOST_DOCUMENTS: usize = 1000;
 /// How many requests may wait for an analysis.
 const MOST_WAITING: usize = 256;
 
@@ -147,12 +147,6 @@ enum Outcome {
 }
 
 impl Job {
-    /// Whether its result depends on what is known.
-    #[must_use]
-    pub const fn needs_known(&self) -> bool {
-        matches!(self.task, Task::Tally(_))
-    }
-
     /// Does it.
     #[must_use]
     pub fn run(self, env: &Env, known: &Known) -> Done {
@@ -239,23 +233,24 @@ impl Server {
         }
     }
 
-    /// What there is to do, if anything; to be asked again when it is done.
+    /// A text to review, if there is one; to be asked again when that is done.
     #[must_use]
-    pub fn job(&mut self) -> Option<Job> {
-        let stale = self.documents.values().find(|it| it.current().is_none());
-        if let Some(document) = stale {
-            let path = document.uri.path().as_str();
-            let name = path.rsplit('/').next().unwrap_or(path);
-            let task = Task::Review(SourceFile::new(name, document.text.as_str()));
-            let uri = document.uri.as_str().to_owned();
-            return Some(Job { uri, revision: document.revision, task });
-        }
-        let wanted = self.documents.values().find(|it| it.wants_tally && it.tally.is_none());
-        wanted.and_then(|document| {
+    pub fn review(&self) -> Option<Job> {
+        let document = self.documents.values().find(|it| it.current().is_none())?;
+        let path = document.uri.path().as_str();
+        let name = path.rsplit('/').next().unwrap_or(path);
+        Some(document.job(Task::Review(SourceFile::new(name, document.text.as_str()))))
+    }
+
+    /// Rules to run over the known streams, if someone waits for that; likewise.
+    #[must_use]
+    pub fn tally(&self) -> Option<Job> {
+        let wanted = self.documents.values().filter(|it| it.wants_tally && it.tally.is_none());
+        let job = |document: &Document| {
             let rules = document.current()?.rules.clone()?;
-            let uri = document.uri.as_str().to_owned();
-            Some(Job { uri, revision: document.revision, task: Task::Tally(rules) })
-        })
+            Some(document.job(Task::Tally(rules)))
+        };
+        wanted.into_iter().find_map(job)
     }
 
     /// Takes work that was done; of a text that is no longer the newest it is dropped.
@@ -527,10 +522,6 @@ impl Server {
     fn open(&mut self, params: lsp::DidOpenTextDocumentParams) -> Result<(), Refusal> {
         let lsp::TextDocumentItem { uri, version, text, .. } = params.text_document;
         let key = uri.as_str().to_owned();
-        let room = self.documents.len() < MOST_DOCUMENTS || self.documents.contains_key(&key);
-        if !room || text.len() > LONGEST_TEXT {
-            return Err(Refusal::new(ErrorCode::RequestFailed, "too much text is open"));
-        }
         let document = Document {
             uri,
             version,
@@ -540,8 +531,18 @@ impl Server {
             wants_tally: false,
             tally: None,
         };
-        self.documents.insert(key, document);
-        Ok(())
+        self.documents.insert(key.clone(), document);
+        self.keep_if_there_is_room(&key)
+    }
+
+    /// Forgets the document that is one too many.
+    fn keep_if_there_is_room(&mut self, uri: &str) -> Result<(), Refusal> {
+        let text: usize = self.documents.values().map(|it| it.text.as_str().len()).sum();
+        if text <= MOST_TEXT && self.documents.len() <= MOST_DOCUMENTS {
+            return Ok(());
+        }
+        self.forget(uri);
+        Err(Refusal::new(ErrorCode::RequestFailed, "too much is open; this document is left alone"))
     }
 
     fn change(&mut self, params: lsp::DidChangeTextDocumentParams) -> Result<(), Refusal> {
@@ -554,14 +555,10 @@ impl Server {
                 Some(range) => document.text.edit(range, &change.text),
                 None => document.text = Text::new(change.text, self.client.encoding),
             }
-            if document.text.as_str().len() > LONGEST_TEXT {
-                self.forget(key);
-                return Err(Refusal::new(ErrorCode::RequestFailed, "too much text is open"));
-            }
         }
         document.version = params.text_document.version;
         document.revision = revision;
-        Ok(())
+        self.keep_if_there_is_room(key)
     }
 
     fn close(&mut self, params: &lsp::DidCloseTextDocumentParams) {
@@ -601,6 +598,10 @@ impl Document {
     /// The review of the text as it is now.
     fn current(&self) -> Option<&Reviewed> {
         self.reviewed.as_ref().filter(|reviewed| reviewed.revision == self.revision)
+    }
+
+    fn job(&self, task: Task) -> Job {
+        Job { uri: self.uri.as_str().to_owned(), revision: self.revision, task }
     }
 
     fn outline(&self) -> Outline {

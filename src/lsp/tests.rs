@@ -63,7 +63,7 @@ impl Editor {
 
     /// Lets the server do its work.
     fn settle(&mut self) {
-        while let Some(job) = self.server.job() {
+        while let Some(job) = self.server.review().or_else(|| self.server.tally()) {
             let known = Arc::clone(&self.server.known);
             let done = job.run(&self.server.env, &known);
             self.server.done(done);
@@ -290,7 +290,7 @@ fn fixes_say_how_safe_they_are_and_for_which_version() {
 fn only_the_newest_text_is_told_of() {
     let mut editor = editor();
     editor.open(&TWO.replace("primary_cwd", "pathh"));
-    let old = editor.server.job().unwrap().run(&Env::default(), &Known::default());
+    let old = editor.server.review().unwrap().run(&Env::default(), &Known::default());
     let whole = |text: &str, version: i32| {
         json!({
             "textDocument": { "uri": URI, "version": version }, "contentChanges": [{ "text": text }],
@@ -304,7 +304,29 @@ fn only_the_newest_text_is_told_of() {
     editor.tell("textDocument/didChange", whole("[package]\nrules = = 1", 3));
     assert_eq!(editor.codes(), [""; 0]);
     editor.tell("textDocument/didClose", json!({ "textDocument": { "uri": URI } }));
-    assert!(editor.server.job().is_none());
+    assert!(editor.server.review().is_none());
+}
+
+#[test]
+fn what_is_too_much_is_left_alone() {
+    let mut editor = editor();
+    editor.open("");
+    let large = "#".repeat(super::MOST_TEXT / 2 - 1);
+    for version in 2..5 {
+        editor.tell(
+            "textDocument/didChange",
+            json!({
+                "textDocument": { "uri": URI, "version": version },
+                "contentChanges": [{ "range": {
+                    "start": { "line": 0, "character": 0 }, "end": { "line": 0, "character": 0 },
+                }, "text": large }],
+            }),
+        );
+    }
+    let said: Vec<_> =
+        editor.heard.iter().filter(|it| it["method"] == "window/logMessage").collect();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(editor.server.documents.is_empty() && editor.server.review().is_none());
 }
 
 #[test]

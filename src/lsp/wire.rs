@@ -13,7 +13,7 @@ use lsp_server::{ErrorCode, Notification, Request, RequestId};
 use serde_json::{Value, json};
 
 /// The longest body of a message that is read, in bytes.
-pub const MAX_BODY: usize = 32 << 20;
+pub const MAX_BODY: usize = 16 << 20;
 /// So much of a line of headers is looked at: its end, where the next message may begin.
 const MAX_LINE: usize = 4096;
 

@@ -1,13 +1,13 @@
 //! `tt rules lsp`: the pipes, the threads and the database of the language server.
 //!
-//! Three threads: one reads stdin, one does the jobs and asks the database, and this one holds the
-//! server and writes. A job is given out only when no message waits, so that of a burst of
-//! keystrokes the last alone is reviewed.
+//! Four threads: one reads stdin, one reviews texts, one asks the database, and this one holds the
+//! server and writes. A text is given out only when no message waits, so that of a burst of
+//! keystrokes the last alone is reviewed; and a large database is never waited for.
 
 use std::io::{self, BufReader, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender, SyncSender, TryRecvError};
+use std::sync::mpsc::{self, Receiver, RecvError, Sender, SyncSender, TryRecvError};
 use std::thread;
 
 use crate::cli::app::App;
@@ -22,7 +22,7 @@ use crate::tagging::Viewer;
 /// So many streams, the newest, are looked at.
 const MOST_STREAMS: u32 = 20_000;
 /// So many messages wait to be handled; then the editor's pipe fills up.
-const MOST_MESSAGES: usize = 64;
+const MOST_MESSAGES: usize = 16;
 
 /// What the server is told.
 enum Event {
@@ -31,61 +31,102 @@ enum Event {
     End,
     Done(Done),
     Known(Arc<Known>),
+    /// This helper has nothing to do.
+    Idle(Who),
+}
+
+/// The helpers.
+#[derive(Clone, Copy)]
+enum Who {
+    /// Reviews texts.
+    Reviewer,
+    /// Asks the database, and runs rules over what it says.
+    Clerk,
 }
 
 pub(super) fn run(app: &App, out: &mut dyn Write) -> Outcome {
     let (events, inbox) = mpsc::sync_channel(MOST_MESSAGES);
-    let (jobs, todo) = mpsc::channel();
-    let worker = Worker {
-        env: app.rules_env(),
-        database: app.database().ok().map(PathBuf::from),
-        zone: app.env.zone,
-        store: None,
-        known: Arc::default(),
+    let mut office = Office {
+        server: Server::new(app.rules_env()),
+        reviewer: Desk::new(Helper::new(app, Who::Reviewer), &events),
+        clerk: Desk::new(Helper::new(app, Who::Clerk), &events),
     };
-    let done = events.clone();
-    // Neither is waited for at the end: one is in a read, the other has nothing to lose.
-    thread::spawn(move || worker.work(&todo, &done));
+    // Nobody is waited for at the end: one is in a read, the others have nothing to lose.
     thread::spawn(move || listen(&events));
-    let clean = serve(Server::new(app.rules_env()), &inbox, &jobs, out)?;
-    if clean { Ok(()) } else { Err(Failure::Found) }
+    if office.serve(&inbox, out)? { Ok(()) } else { Err(Failure::Found) }
 }
 
-/// Runs the server until it is told to stop; whether that was done by the protocol.
-fn serve(
-    mut server: Server,
-    inbox: &Receiver<Event>,
-    jobs: &Sender<Job>,
-    out: &mut dyn Write,
-) -> Result<bool, Failure> {
-    let mut idle = true;
-    loop {
-        let event = match inbox.try_recv() {
-            Ok(event) => event,
-            Err(TryRecvError::Disconnected) => return Ok(false),
-            Err(TryRecvError::Empty) => {
-                if idle && let Some(job) = server.job() {
-                    idle = jobs.send(job).is_err();
+/// The server and those who help it.
+struct Office {
+    server: Server,
+    reviewer: Desk,
+    clerk: Desk,
+}
+
+impl Office {
+    /// Runs the server until it is told to stop; whether that was done by the protocol.
+    fn serve(&mut self, inbox: &Receiver<Event>, out: &mut dyn Write) -> Result<bool, Failure> {
+        loop {
+            let event = match inbox.try_recv() {
+                Err(TryRecvError::Empty) => {
+                    self.give_work();
+                    inbox.recv()
                 }
-                let Ok(event) = inbox.recv() else { return Ok(false) };
-                event
+                event => event.map_err(|_| RecvError),
+            };
+            match event {
+                Ok(Event::Body(body)) => self.server.handle(body),
+                Ok(Event::Known(known)) => self.server.learn(known),
+                Ok(Event::Done(done)) => self.server.done(done),
+                Ok(Event::Idle(Who::Clerk)) => self.clerk.idle = true,
+                Ok(Event::Idle(Who::Reviewer)) => {
+                    self.reviewer.idle = true;
+                    self.clerk.give(None);
+                }
+                Ok(Event::End) | Err(RecvError) => return Ok(false),
             }
-        };
-        match event {
-            Event::Body(body) => server.handle(body),
-            Event::End => return Ok(false),
-            Event::Known(known) => server.learn(known),
-            Event::Done(done) => {
-                idle = true;
-                server.done(done);
+            for answer in self.server.take_answers() {
+                wire::write(out, &answer)?;
+            }
+            out.flush()?;
+            if let Some(clean) = self.server.exit() {
+                return Ok(clean);
             }
         }
-        for answer in server.take_answers() {
-            wire::write(out, &answer)?;
+    }
+
+    fn give_work(&mut self) {
+        if self.reviewer.idle
+            && let Some(job) = self.server.review()
+        {
+            self.reviewer.give(Some(job));
         }
-        out.flush()?;
-        if let Some(clean) = server.exit() {
-            return Ok(clean);
+        if self.clerk.idle
+            && let Some(job) = self.server.tally()
+        {
+            self.clerk.give(Some(job));
+        }
+    }
+}
+
+/// Where a helper takes jobs from.
+struct Desk {
+    jobs: Sender<Option<Job>>,
+    idle: bool,
+}
+
+impl Desk {
+    fn new(helper: Helper, events: &SyncSender<Event>) -> Self {
+        let (jobs, todo) = mpsc::channel();
+        let events = events.clone();
+        thread::spawn(move || helper.work(&todo, &events));
+        Self { jobs, idle: true }
+    }
+
+    /// Gives a job, or only the hint that there may be news; nothing to those who are busy.
+    fn give(&mut self, job: Option<Job>) {
+        if self.idle {
+            self.idle = self.jobs.send(job).is_err();
         }
     }
 }
@@ -101,9 +142,11 @@ fn listen(events: &SyncSender<Event>) {
     drop(events.send(Event::End));
 }
 
-/// Does the jobs.
-struct Worker {
+/// Does jobs.
+struct Helper {
+    who: Who,
     env: Env,
+    /// The database, for those who ask it.
     database: Option<PathBuf>,
     zone: Zone,
     /// The database, once there is one, with the state it was last seen in.
@@ -111,17 +154,24 @@ struct Worker {
     known: Arc<Known>,
 }
 
-impl Worker {
-    fn work(mut self, todo: &Receiver<Job>, events: &SyncSender<Event>) {
+impl Helper {
+    fn new(app: &App, who: Who) -> Self {
+        let database = match who {
+            Who::Reviewer => None,
+            Who::Clerk => app.database().ok().map(PathBuf::from),
+        };
+        let (env, zone) = (app.rules_env(), app.env.zone);
+        Self { who, env, database, zone, store: None, known: Arc::default() }
+    }
+
+    fn work(mut self, todo: &Receiver<Option<Job>>, events: &SyncSender<Event>) {
         while let Ok(job) = todo.recv() {
-            let tell = |event| events.send(event).is_ok();
-            // Findings do not depend on what is known, and shall not wait for it.
-            let first = job.needs_known();
-            let told = !first || self.look().is_none_or(|known| tell(Event::Known(known)));
-            let told = told && tell(Event::Done(job.run(&self.env, &self.known)));
-            let told = told && (first || self.look().is_none_or(|known| tell(Event::Known(known))));
-            if !told {
-                return;
+            let known = self.look().map(Event::Known);
+            let done = job.map(|job| Event::Done(job.run(&self.env, &self.known)));
+            for event in known.into_iter().chain(done).chain([Event::Idle(self.who)]) {
+                if events.send(event).is_err() {
+                    return;
+                }
             }
         }
     }

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! An expression that fits stands on one line. One that does not, or that has comments, is broken
-//! before `and` and `or` ([`expression`] says how), if its string may hold line ends: `'''` and
+//! before `and` and `or` (`expression` says how), if its string may hold line ends: `'''` and
 //! `"""`. Quotes stay as they are, and so do all words, texts and comments; only the white space
 //! between them changes. Left alone are strings with escapes, in which places would shift, and
 //! expressions that cannot be read.
