@@ -268,7 +268,9 @@ pub(super) struct UndoArgs {
 #[derive(Subcommand, Debug)]
 pub(super) enum RulesCommand {
     /// Check the rule file; or see what it does to streams
-    #[command(after_help = "Examples:\n  tt rules check\n  tt rules check rules.toml --watch\n  \
+    #[command(
+        display_order = 1,
+        after_help = "Examples:\n  tt rules check\n  tt rules check rules.toml --watch\n  \
         tt rules check --deny warnings --allow overlap rules/*.toml\n  \
         tt rules check --format github --output sarif=tt.sarif rules.toml\n  \
         tt rules check - --stdin-filename rules.toml < rules.toml\n  \
@@ -277,50 +279,69 @@ pub(super) enum RulesCommand {
         A CODE is a code or its name, such as R0302 or shadowed; 'warnings' is all that would be \
         one.\n\n\
         Exit status: 0 without errors, 1 with errors, 2 where a file cannot be read. With --diff: 1 \
-        where there is something to change.")]
+        where there is something to change."
+    )]
     Check(CheckArgs),
     /// Run the rules over streams from a file, without a database
-    #[command(after_help = "Examples:\n  \
+    #[command(
+        display_order = 10,
+        after_help = "Examples:\n  \
         echo '{\"primary_cwd\": \"/home/sami/oss/tt\", \"agent\": [\"codex\"]}' | tt rules match --streams -\n  \
         tt rules match --rules rules.toml --streams streams.jsonl --stats --repeat 20 > /dev/null\n\n\
         A stream is a JSON object; every key is optional: primary_cwd, repo (texts); tmux_session, \
         agent, git_branch, worktree (lists); duration_ms, direct_ms, delegated_ms; at (local time, \
         or with an offset).\n\n\
-        Exit status: 0, or 1 where the rules have errors or a line is no stream.")]
+        Exit status: 0, or 1 where the rules have errors or a line is no stream."
+    )]
     Match(MatchArgs),
     /// Print what the compiler made of the rules, stage by stage
     #[command(
+        display_order = 11,
         after_help = "Examples:\n  tt rules dump\n  tt rules dump --stage table rules.toml\n  \
         tt rules dump --stage dot | dot -Tsvg > rules.svg"
     )]
     Dump(DumpArgs),
     /// Which rule a stream would get of which you know only some fields
-    #[command(after_help = "Examples:\n  tt rules which --cwd ~/work/acme/web\n  \
+    #[command(
+        display_order = 5,
+        after_help = "Examples:\n  tt rules which --cwd ~/work/acme/web\n  \
         tt rules which --cwd ~/oss/tt --agent codex --duration 20m\n  \
         tt rules which --session personal-x --only-these\n\n\
         A field that is not given is unknown: where the answer depends on it, every rule that \
         could win is named, with a stream that it wins. A field that may have many values \
         (session, agent, branch, worktree) has exactly those that are given. With --only-these \
         the stream has nothing but what is given.\n\n\
-        Exit status: 0 if a rule matches or could, 1 if none can.")]
+        Exit status: 0 if a rule matches or could, 1 if none can."
+    )]
     Which(WhichArgs),
     /// All rules in order, with their conditions and tags
-    #[command(after_help = "Examples:\n  tt rules list\n  \
-        tt rules list rules.toml --format json")]
+    #[command(
+        display_order = 4,
+        after_help = "Examples:\n  tt rules list\n  \
+        tt rules list rules.toml --format json"
+    )]
     List(ListArgs),
     /// What each rule did: streams, time, last match; rules that lie idle or are overridden
-    #[command(after_help = "Examples:\n  tt rules stats\n  tt rules stats --since 2025-01-01\n  \
+    #[command(
+        display_order = 6,
+        after_help = "Examples:\n  tt rules stats\n  tt rules stats --since 2025-01-01\n  \
         tt rules stats --history 30d --format json\n\n\
         A stream counts for the rule that gave it its tags, by the rule's name (a rule without \
-        one: by its place), whatever the rules would say today; that is in the column NOW.")]
+        one: by its place), whatever the rules would say today; that is in the column NOW."
+    )]
     Stats(StatsArgs),
     /// What a code means, with an example and how to fix it; without one, all codes
-    #[command(after_help = "Examples:\n  tt rules explain\n  tt rules explain R0302\n  \
+    #[command(
+        display_order = 3,
+        after_help = "Examples:\n  tt rules explain\n  tt rules explain R0302\n  \
         tt rules explain shadowed overlap\n  tt rules explain --format json\n\n\
-        The same pages are in docs/codes/. Exit status: 0, or 2 for a code that does not exist.")]
+        The same pages are in docs/codes/. Exit status: 0, or 2 for a code that does not exist."
+    )]
     Explain(ExplainArgs),
     /// Run the tests in the rule file
-    #[command(after_help = "Examples:\n  tt rules test\n  \
+    #[command(
+        display_order = 2,
+        after_help = "Examples:\n  tt rules test\n  \
         tt rules test rules.toml --coverage --fail-under 90\n  \
         tt rules test --format junit > rules.xml\n  \
         tt rules test --generate --write\n\n\
@@ -331,29 +352,39 @@ pub(super) enum RulesCommand {
         or expect = \"none\".\n\n\
         Exit status: 0 where all tests pass, or there are none; 1 where one fails or is malformed, \
         the rules have errors, or less is covered than --fail-under says; 2 where a file cannot be \
-        read.")]
+        read."
+    )]
     Test(TestArgs),
     /// Show what changes in meaning from one rule file to another
-    #[command(after_help = "Examples:\n  tt rules diff old.toml            from old.toml to the \
+    #[command(
+        display_order = 7,
+        after_help = "Examples:\n  tt rules diff old.toml            from old.toml to the \
         config\n  tt rules diff old.toml new.toml\n  \
         git show HEAD:config.toml | tt rules diff -\n\n\
         Each territory that changed hands is shown with a smallest stream that proves it, and with \
         the stored streams in it. Nothing is shown exactly where no possible stream would get \
         other tags or another project.\n\n\
         Exit status: 0 where nothing changes, 1 where something does or is not proven, 2 where a \
-        file cannot be read or has errors.")]
+        file cannot be read or has errors."
+    )]
     Diff(DiffArgs),
     /// Bring the when expressions of rule files into their usual form
-    #[command(after_help = "Examples:\n  tt rules fmt\n  tt rules fmt --check rules.toml\n\n\
+    #[command(
+        display_order = 8,
+        after_help = "Examples:\n  tt rules fmt\n  tt rules fmt --check rules.toml\n\n\
         Only white space changes, and only within the strings of 'when'; comments stay. Strings \
         with escapes, and expressions with mistakes, are left as they are.\n\n\
         Exit status: 0; with --check 1 where a file would change; 2 where one cannot be read or \
-        written.")]
+        written."
+    )]
     Fmt(FmtArgs),
     /// Serve an editor: findings as you type, fixes, completion (the Language Server Protocol)
-    #[command(after_help = "Editors start it themselves: see docs/editors.md. It speaks on stdin \
+    #[command(
+        display_order = 9,
+        after_help = "Editors start it themselves: see docs/editors.md. It speaks on stdin \
         and stdout, and reads the database, if there is one, without changing it.\n\n\
-        Exit status: 0 after shutdown and exit, else 1.")]
+        Exit status: 0 after shutdown and exit, else 1."
+    )]
     Lsp,
 }
 

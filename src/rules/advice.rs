@@ -16,11 +16,13 @@
 //!   No stream changes; but somebody wrote the rule for a reason, so this is for a person to ask for.
 //!
 //! Where several rules shadow S together there is no edit: which of them it was to go before is not
-//! certain.
+//! certain. Nor is there one that a test of the file speaks against: that expects G for a stream of
+//! S, or expects the rule that is to go, or calls a rule by a number that would change.
 
 use std::cell::Cell;
 
-use super::analysis::{Analysis, Cover, Judgement, Others, Overlap, Redundant, Verdict};
+use super::analysis::{Analysis, Cover, Judgement, Others, Overlap, Raised, Redundant, Verdict};
+use super::cases::{Cases, Expect};
 use super::fill::{Filler, Outcome};
 use super::ir::{Checked, Conjunct, Predicate, Rule, RuleId, RuleSet, Template, TemplatePart};
 use super::show;
@@ -29,20 +31,21 @@ use super::syntax::edits::Cutter;
 use crate::diag::{Code, Edit, Finding, Safety, Span, quote};
 
 /// How much text the moves of one review may carry, in bytes; the first may carry any amount. Each
-/// repeats what it moves past, and thousands of rules may be shadowed by the first of a file. Who
-/// makes moves looks again after each.
+/// repeats what it moves past, and thousands of rules may be shadowed by the first of a file.
+/// [`fix`](super::fix) makes the others all the same.
 const MOST_MOVED: usize = 1 << 18;
 
 /// The findings of an analysis, in no particular order. `known` are those made before: what they
-/// explain is not said again. `cutter` knows the file that the rules stand in.
+/// explain is not said again. `cutter` knows the file that the rules stand in, `cases` are its tests.
 #[must_use]
 pub fn findings(
     rules: &Checked<RuleSet>,
     analysis: &Analysis,
     known: &[Finding],
+    cases: &Cases,
     cutter: Cutter<'_>,
 ) -> Vec<Finding> {
-    let adviser = Adviser { rules, analysis, known, cutter, moved: Cell::new(0) };
+    let adviser = Adviser { rules, analysis, known, cases, cutter, moved: Cell::new(0) };
     let mut found = Vec::new();
     for (rule, judgement) in rules.rules.iter().zip(&analysis.rules) {
         // A rule that is switched off is nobody's trouble.
@@ -59,6 +62,7 @@ struct Adviser<'a> {
     rules: &'a Checked<RuleSet>,
     analysis: &'a Analysis,
     known: &'a [Finding],
+    cases: &'a Cases,
     cutter: Cutter<'a>,
     /// How much text the moves carry so far.
     moved: Cell<usize>,
@@ -150,11 +154,8 @@ impl Adviser<'_> {
                 .help(format!("remove {}: no stream would change", called(rule)));
         }
         let judgement = self.judgement(rule.info.id);
-        if let Some(raised) = judgement.and_then(|it| it.raised.as_ref())
-            && let Some(coverer) = self.rule(raised.above)
-            && outcome(coverer, &raised.wins) != outcome(rule, &raised.wins)
-        {
-            return self.raised(finding, rule, coverer, &raised.wins);
+        if let Some(raised) = judgement.and_then(|it| raised(self.rules, rule, it)) {
+            return self.raised(finding, rule, raised);
         }
         let loss = judgement.and_then(|it| it.loss.as_ref());
         let Some((loss, winner)) = loss.and_then(|loss| Some((loss, self.rule(loss.to)?))) else {
@@ -202,15 +203,20 @@ impl Adviser<'_> {
     }
 
     /// The rule goes right above the one that covers it; see the head of this module.
-    fn raised(&self, finding: Finding, rule: &Rule, coverer: &Rule, wins: &Stream) -> Finding {
-        let title = format!("move {} above {}", called(rule), called(coverer));
-        let change = format!(
-            "{title}: exactly its own streams go from {} to it, and no others",
-            called(coverer)
-        );
-        let mut finding = finding.note(self.difference(rule, coverer, wins)).help(&change);
-        let (from, to) = (rule.info.index(), coverer.info.index());
-        let moved = self.cutter.moved(from, to, &parts(rule)).filter(|(_, replacement)| {
+    fn raised(
+        &self,
+        finding: Finding,
+        rule: &Rule,
+        (coverer, raised): (&Rule, &Raised),
+    ) -> Finding {
+        let title = move_title(rule, coverer);
+        let mut finding =
+            finding.note(self.difference(rule, coverer, &raised.wins)).help(title.as_str());
+        if let Some(objection) = objection(self.rules, self.cases, rule, Some(coverer)) {
+            return finding.note(objection);
+        }
+        let moving = [(rule.info.index(), parts(rule))];
+        let moved = self.cutter.moved(&moving, coverer.info.index()).filter(|(_, replacement)| {
             let before = self.moved.get();
             let fits = before == 0 || before + replacement.len() <= MOST_MOVED;
             if fits {
@@ -219,7 +225,7 @@ impl Adviser<'_> {
             fits
         });
         finding.edit = moved.map(|(span, replacement)| Edit {
-            title: change,
+            title,
             span,
             replacement,
             safety: Safety::Safe,
@@ -229,6 +235,9 @@ impl Adviser<'_> {
 
     /// The finding, with the edit that removes the rule.
     fn without(&self, mut finding: Finding, rule: &Rule) -> Finding {
+        if let Some(objection) = objection(self.rules, self.cases, rule, None) {
+            return finding.note(objection);
+        }
         let removed = self.cutter.removed(rule.info.index(), &parts(rule));
         finding.edit = removed.map(|span| Edit {
             title: format!("remove {}: no stream changes", called(rule)),
@@ -391,8 +400,59 @@ fn place(rule: &Rule) -> Span {
     places.reduce(|a, b| Span::new(a.start.min(b.start), a.end.max(b.end))).unwrap_or(rule.header)
 }
 
+/// The rule that a shadowed rule is to stand right above, with the proof; see the head of this
+/// module.
+pub(super) fn raised<'r>(
+    rules: &'r RuleSet,
+    rule: &Rule,
+    judgement: &'r Judgement,
+) -> Option<(&'r Rule, &'r Raised)> {
+    let raised = judgement.raised.as_ref()?;
+    let coverer = rules.rules.get(raised.above.index())?;
+    let differ = outcome(coverer, &raised.wins) != outcome(rule, &raised.wins);
+    differ.then_some((coverer, raised))
+}
+
+/// What a test of the file has against a rule moving above another, or going where no other is named.
+pub(super) fn objection(
+    rules: &RuleSet,
+    cases: &Cases,
+    rule: &Rule,
+    above: Option<&Rule>,
+) -> Option<String> {
+    let id = rule.info.id;
+    let changed = |it: RuleId| match above {
+        Some(above) => above.info.id <= it && it <= id,
+        None => id < it,
+    };
+    let by_number = |it: RuleId| rules.rules.get(it.index())?.info.name.is_none().then_some(it);
+    cases.sound.iter().find_map(|case| {
+        let Expect::Rule { rule: expected, .. } = &case.expect else { return None };
+        let line = case.info.line;
+        let meant = match above {
+            Some(above) => *expected == above.info.id && rule.holds(&case.stream),
+            None => *expected == id,
+        };
+        if meant {
+            Some(format!("the test in line {line} expects it to be as it is"))
+        } else if by_number(*expected).is_some_and(changed) {
+            Some(format!("the test in line {line} calls a rule by a number that would change"))
+        } else {
+            None
+        }
+    })
+}
+
+/// What moving a rule above the one that covers it does.
+pub(super) fn move_title(rule: &Rule, coverer: &Rule) -> String {
+    let (rule, coverer) = (called(rule), called(coverer));
+    format!(
+        "move {rule} above {coverer}: exactly its own streams go from {coverer} to it, and no others"
+    )
+}
+
 /// The places that must go with a rule wherever it goes.
-fn parts(rule: &Rule) -> Vec<Span> {
+pub(super) fn parts(rule: &Rule) -> Vec<Span> {
     rule.conjuncts.iter().map(|conjunct| conjunct.place).chain([rule.header]).collect()
 }
 

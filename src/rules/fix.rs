@@ -12,8 +12,10 @@
 //! - **Words**: a misspelt field, key, operator, lint. The only ones that are made in a file with
 //!   errors; in one that is no TOML nothing is.
 //! - **Tags** that their rule gives twice.
-//! - **Moves** of a shadowed rule above the rule that shadows it, one at a time. What they change is
-//!   argued in [`advice`](super::advice).
+//! - **Moves** of a shadowed rule above the rule that shadows it. What one changes is argued in
+//!   [`advice`](super::advice). Several rules move above the same one together, in their order, as
+//!   long as the streams that prove a move ([`Raised`]) are none of those that rules moved before it
+//!   take: then they prove it still.
 //! - **Removals** of rules without which every stream gets the same, if asked for. Rules that win
 //!   nothing go together: without them every stream has the winner that it had. Redundant ones go
 //!   one at a time, since of two that stand in for each other one must stay.
@@ -26,15 +28,21 @@
 //!
 //! It comes to an end: words and allowances become fewer with every change to them, and nothing else
 //! makes new ones; a tag or a rule that is gone does not come back; and a move makes a rule win that
-//! won nothing, while all that won something still do ([`Raised`](super::analysis::Raised)). And the
+//! won nothing, while all that won something still do. And the
 //! end is one: where nothing could be done, nothing can be done when it is run again.
+
+mod promise;
 
 use std::collections::BTreeMap;
 
-use toml::{Table, Value};
+use toml::Table;
 
-use super::{Asked, Env, Review, review};
-use crate::diag::{Code, Edit, Finding, Position, Safety, SourceFile};
+use super::analysis::Raised;
+use super::ir::Rule;
+use super::syntax::edits::Cutter;
+use super::syntax::layout::layout;
+use super::{Asked, Cases, Env, Review, advice, check, review};
+use crate::diag::{Code, Edit, Finding, Position, Safety, SourceFile, Span};
 
 /// What may be done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -74,7 +82,7 @@ pub enum Change {
     Word,
     /// A tag is gone that its rule gives all the same.
     Tag,
-    /// A rule stands right above an earlier one.
+    /// A rule stands right above an earlier one; below those that moved there in the same round.
     Move {
         /// The rule.
         rule: usize,
@@ -101,8 +109,7 @@ pub fn offers(findings: &[Finding], sound: bool) -> (usize, usize) {
 
 /// Does everything that is allowed and certain.
 ///
-/// Costs a [`review`] per change, and one for every edit that turned out not to keep its promise;
-/// words and tags are one change each time.
+/// Costs a [`review`] per round, and one for every edit that turned out not to keep its promise.
 #[must_use]
 pub fn fix(file: &SourceFile, env: &Env, asked: &Asked, allowed: Allowed) -> Fixed {
     let fixer = Fixer { env, asked, allowed };
@@ -110,7 +117,7 @@ pub fn fix(file: &SourceFile, env: &Env, asked: &Asked, allowed: Allowed) -> Fix
     let mut state = fixer.read(file.name(), file.text().to_owned());
     // By the argument above there are fewer steps than things in the file to take a step about.
     for round in 0..16 + file.text().len() {
-        let Some((next, edits)) = fixer.step(&state, round) else { break };
+        let Some((next, edits)) = fixer.round(&state, round) else { break };
         done.extend(edits);
         state = next;
     }
@@ -121,20 +128,14 @@ pub fn fix(file: &SourceFile, env: &Env, asked: &Asked, allowed: Allowed) -> Fix
 struct State {
     file: SourceFile,
     review: Review,
+    /// The tests in it.
+    cases: Cases,
     /// `None` if the text is no TOML.
     tree: Option<Table>,
 }
 
-/// A finding with the edit that it carries.
-#[derive(Clone, Copy)]
-struct Candidate<'r> {
-    finding: &'r Finding,
-    edit: &'r Edit,
-    change: Change,
-}
-
 /// What is done before what.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Words,
     Tags,
@@ -143,6 +144,19 @@ enum Phase {
     Dead,
     Redundant,
     Comments,
+}
+
+impl Phase {
+    const ALL: [Self; 6] =
+        [Self::Words, Self::Tags, Self::Moves, Self::Dead, Self::Redundant, Self::Comments];
+}
+
+/// A rule that is to move, and why.
+struct Moving<'r> {
+    finding: &'r Finding,
+    rule: &'r Rule,
+    above: &'r Rule,
+    raised: &'r Raised,
 }
 
 struct Fixer<'a> {
@@ -155,132 +169,192 @@ impl Fixer<'_> {
     fn read(&self, name: &str, text: String) -> State {
         let tree = text.parse().ok();
         let file = SourceFile::new(name, text);
-        let review = review(&file, self.env, self.asked);
-        State { file, review, tree }
+        let (review, checkup) = (review(&file, self.env, self.asked), check(&file, self.env));
+        State { file, review, cases: checkup.cases, tree }
     }
 
     /// The next text, and what was done; `None` if nothing is left to do.
-    fn step(&self, state: &State, round: usize) -> Option<(State, Vec<Done>)> {
-        let mut all = candidates(&state.review, self.allowed);
-        all.sort_by_key(|it| (it.phase(), it.edit.span));
-        all.chunk_by(|a, b| a.phase() == b.phase()).find_map(|candidates| {
-            let together = candidates.first().is_some_and(Candidate::goes_together);
-            let many = Some(apart(candidates)).filter(|many| together && many.len() > 1);
-            let singles = candidates.iter().map(|one| vec![*one]);
-            many.into_iter().chain(singles).find_map(|edits| self.attempt(state, &edits, round))
+    fn round(&self, state: &State, round: usize) -> Option<(State, Vec<Done>)> {
+        Phase::ALL.into_iter().find_map(|phase| {
+            if phase == Phase::Moves {
+                self.moves(state, round)
+            } else {
+                self.edits(state, phase, round)
+            }
         })
     }
 
-    /// The text after these edits, which are of one phase, if they keep their promise.
-    fn attempt(
-        &self,
-        state: &State,
-        edits: &[Candidate<'_>],
-        round: usize,
-    ) -> Option<(State, Vec<Done>)> {
-        let mut text = state.file.text().to_owned();
-        for Candidate { edit, .. } in edits.iter().rev() {
-            text.get(edit.span.start..edit.span.end)?;
-            text.replace_range(edit.span.start..edit.span.end, &edit.replacement);
-        }
-        let (before, after) = (state.tree.as_ref()?, text.parse().ok()?);
-        if !keeps_promise(before, &after, edits) {
+    /// Makes the edits that findings carry: all of a phase at once, or else one.
+    fn edits(&self, state: &State, phase: Phase, round: usize) -> Option<(State, Vec<Done>)> {
+        let edit = |it: &Finding| it.edit.clone().filter(|_| phase_of(it) == Some(phase));
+        let mut all: Vec<_> = offered(&state.review.findings, state.review.rules.is_some())
+            .filter_map(|finding| Some((finding, edit(finding)?)))
+            .filter(|(_, edit)| edit.safety == Safety::Safe || self.allowed.removals)
+            .collect();
+        all.sort_by_key(|(_, edit)| edit.span);
+        let together = Some(apart(&all)).filter(|it| phase != Phase::Redundant && it.len() > 1);
+        let singles = all.iter().map(|one| vec![one]);
+        together.into_iter().chain(singles).find_map(|edits| {
+            let mut text = state.file.text().to_owned();
+            for (_, edit) in edits.iter().rev() {
+                replace(&mut text, edit.span, &edit.replacement)?;
+            }
+            let done = edits.iter().map(|(finding, edit)| {
+                let change = change(&state.review, finding)?;
+                Some(state.done(finding, edit.title.clone(), change, round))
+            });
+            self.attempt(state, text, done.collect::<Option<_>>()?)
+        })
+    }
+
+    /// Moves shadowed rules above the first rule that shadows any: as many as go together, or else
+    /// one.
+    fn moves(&self, state: &State, round: usize) -> Option<(State, Vec<Done>)> {
+        let moving = state.moving();
+        let (rules, _) = state.review.rules.as_ref()?;
+        let headers: Vec<_> = rules.rules.iter().map(|rule| rule.header).collect();
+        let layout = layout(&state.file, &headers);
+        let cutter = Cutter::new(&state.file, &layout, &headers);
+        let groups = moving.chunk_by(|a, b| a.above.info.id == b.above.info.id);
+        groups.into_iter().find_map(|group| {
+            let together = Some(compatible(group)).filter(|it| it.len() > 1);
+            let singles = group.iter().map(|one| vec![one]);
+            together.into_iter().chain(singles).find_map(|moving| {
+                let above = moving.first()?.above.info.index();
+                let rule = |it: &&Moving<'_>| (it.rule.info.index(), advice::parts(it.rule));
+                let rules: Vec<_> = moving.iter().map(rule).collect();
+                let (span, replacement) = cutter.moved(&rules, above)?;
+                let mut text = state.file.text().to_owned();
+                replace(&mut text, span, &replacement)?;
+                let done = moving.iter().map(|it| {
+                    let change = Change::Move { rule: it.rule.info.index(), above };
+                    state.done(it.finding, advice::move_title(it.rule, it.above), change, round)
+                });
+                self.attempt(state, text, done.collect())
+            })
+        })
+    }
+
+    /// The text after these changes, which are of one phase, if it keeps their promise.
+    fn attempt(&self, state: &State, text: String, done: Vec<Done>) -> Option<(State, Vec<Done>)> {
+        let changes: Vec<_> = done.iter().map(|it| it.change).collect();
+        if !promise::is_kept(state.tree.as_ref()?, &text.parse().ok()?, &changes) {
             return None;
         }
         let next = self.read(state.file.name(), text);
-        let done = edits.iter().map(|it| Done {
-            code: it.finding.code,
-            title: it.edit.title.clone(),
-            at: state.file.position(it.finding.primary.span.start),
-            change: it.change,
-            round,
-        });
-        makes_progress(&state.review, &next.review, edits).then(|| (next, done.collect()))
+        makes_progress(&state.review, &next.review, &changes).then_some((next, done))
     }
+}
+
+impl State {
+    fn done(&self, finding: &Finding, title: String, change: Change, round: usize) -> Done {
+        let at = self.file.position(finding.primary.span.start);
+        Done { code: finding.code, title, at, change, round }
+    }
+
+    /// The rules that are to move, by the rule to move above and then in their order.
+    fn moving(&self) -> Vec<Moving<'_>> {
+        let Some((rules, analysis)) = &self.review.rules else { return Vec::new() };
+        let moving = |finding| {
+            let rule = rule_of(&self.review, finding)?;
+            let (rule, judgement) = (rules.rules.get(rule)?, analysis.rules.get(rule)?);
+            let (above, raised) = advice::raised(rules, rule, judgement)?;
+            let objection = advice::objection(rules, &self.cases, rule, Some(above));
+            objection.is_none().then_some(Moving { finding, rule, above, raised })
+        };
+        let found = self.review.findings.iter();
+        let shadowed = found.filter(|finding| finding.code == Code::Shadowed);
+        let mut all: Vec<_> = shadowed.filter_map(moving).collect();
+        all.sort_by_key(|it| (it.above.info.id, it.rule.info.id));
+        all
+    }
+}
+
+/// `None` where a span does not lie in the text.
+fn replace(text: &mut String, span: Span, replacement: &str) -> Option<()> {
+    text.get(span.start..span.end)?;
+    text.replace_range(span.start..span.end, replacement);
+    Some(())
 }
 
 /// Findings with an edit that makes sense while nothing else is changed. In a file that is no TOML
 /// nothing does, and with errors only words do.
 fn offered(findings: &[Finding], sound: bool) -> impl Iterator<Item = &Finding> {
     let broken = findings.iter().any(|finding| finding.code == Code::TomlSyntax);
-    let fits = move |finding: &&Finding| !broken && (sound || is_word(finding.code));
+    let fits = move |it: &&Finding| !broken && (sound || phase_of(it) == Some(Phase::Words));
     findings.iter().filter(fits).filter(|finding| finding.edit.is_some())
 }
 
-/// Whether edits of this code change nothing but words. Should those of another code come to do
-/// more, they will not keep the promise.
-fn is_word(code: Code) -> bool {
-    !REMOVES.contains(&code) && ![Code::RepeatedTag, Code::UnusedAllowance].contains(&code)
-}
-
-/// The codes about rules that win nothing, or change nothing.
-const REMOVES: [Code; 4] =
-    [Code::Shadowed, Code::Unreachable, Code::Unsatisfiable, Code::Redundant];
-
-/// What can be done, as far as it is known before it is tried.
-fn candidates(review: &Review, allowed: Allowed) -> Vec<Candidate<'_>> {
-    let all = offered(&review.findings, review.rules.is_some()).filter_map(|finding| {
-        let edit = finding.edit.as_ref()?;
-        Some(Candidate { finding, edit, change: change(review, finding, edit)? })
-    });
-    all.filter(|it| it.edit.safety == Safety::Safe || allowed.removals).collect()
-}
-
-/// What the edit of a finding is to do: not what it does, which is looked at when it is done.
-fn change(review: &Review, finding: &Finding, edit: &Edit) -> Option<Change> {
-    if REMOVES.contains(&finding.code) {
-        let (rules, analysis) = review.rules.as_ref()?;
-        let start = finding.primary.span.start;
-        let rule = rules.rules.partition_point(|it| it.header.start <= start).checked_sub(1)?;
-        if edit.safety == Safety::Unsafe {
-            return Some(Change::Remove { rule });
-        }
-        let raised = analysis.rules.get(rule)?.raised.as_ref()?;
-        return Some(Change::Move { rule, above: raised.above.index() });
-    }
-    Some(if finding.code == Code::RepeatedTag {
-        Change::Tag
+/// When the edit of a finding is made. Should those of another code come to do more than to change
+/// words, they will not keep the promise of words.
+fn phase_of(finding: &Finding) -> Option<Phase> {
+    let safety = finding.edit.as_ref()?.safety;
+    let dead = [Code::Shadowed, Code::Unreachable, Code::Unsatisfiable];
+    Some(if dead.contains(&finding.code) {
+        if safety == Safety::Safe { Phase::Moves } else { Phase::Dead }
+    } else if finding.code == Code::Redundant {
+        Phase::Redundant
+    } else if finding.code == Code::RepeatedTag {
+        Phase::Tags
     } else if finding.code == Code::UnusedAllowance {
-        Change::Comment
+        Phase::Comments
     } else {
-        Change::Word
+        Phase::Words
     })
 }
 
-impl Candidate<'_> {
-    fn phase(&self) -> Phase {
-        match self.change {
-            Change::Word => Phase::Words,
-            Change::Tag => Phase::Tags,
-            Change::Move { .. } => Phase::Moves,
-            Change::Remove { .. } if self.finding.code == Code::Redundant => Phase::Redundant,
-            Change::Remove { .. } => Phase::Dead,
-            Change::Comment => Phase::Comments,
+/// What the edit of a finding, other than a move, is to do: not what it does, which is looked at
+/// when it is done.
+fn change(review: &Review, finding: &Finding) -> Option<Change> {
+    match phase_of(finding)? {
+        Phase::Words => Some(Change::Word),
+        Phase::Tags => Some(Change::Tag),
+        Phase::Comments => Some(Change::Comment),
+        Phase::Moves => None,
+        Phase::Dead | Phase::Redundant => {
+            rule_of(review, finding).map(|rule| Change::Remove { rule })
         }
-    }
-
-    /// Whether all of its phase may be done at once.
-    fn goes_together(&self) -> bool {
-        !matches!(self.phase(), Phase::Moves | Phase::Redundant)
     }
 }
 
+/// The rule that a finding is about.
+fn rule_of(review: &Review, finding: &Finding) -> Option<usize> {
+    let (rules, _) = review.rules.as_ref()?;
+    let start = finding.primary.span.start;
+    rules.rules.partition_point(|rule| rule.header.start <= start).checked_sub(1)
+}
+
 /// Of edits sorted by place, those that do not overlap with one before.
-fn apart<'r>(candidates: &[Candidate<'r>]) -> Vec<Candidate<'r>> {
+fn apart<F>(edits: &[(F, Edit)]) -> Vec<&(F, Edit)> {
     let mut end = 0;
-    let fits = |candidate: &&Candidate<'_>| {
-        let fits = candidate.edit.span.start >= end;
+    let fits = |(_, edit): &&(F, Edit)| {
+        let fits = edit.span.start >= end;
         if fits {
-            end = candidate.edit.span.end;
+            end = edit.span.end;
         }
         fits
     };
-    candidates.iter().filter(fits).copied().collect()
+    edits.iter().filter(fits).collect()
+}
+
+/// Rules of those that are to move above the same rule, such that each is proven to win something
+/// below those before it, and to leave something to that rule.
+fn compatible<'m, 'r>(group: &'m [Moving<'r>]) -> Vec<&'m Moving<'r>> {
+    let mut chosen: Vec<&Moving<'_>> = Vec::new();
+    for it in group {
+        let untouched = |other: &&Moving<'_>| {
+            !other.rule.holds(&it.raised.wins) && !other.rule.holds(&it.raised.leaves)
+        };
+        if chosen.iter().all(untouched) {
+            chosen.push(it);
+        }
+    }
+    chosen
 }
 
 /// Whether a file has no error that it had not before. Where words were changed, fewer are left to
 /// change.
-fn makes_progress(before: &Review, after: &Review, edits: &[Candidate<'_>]) -> bool {
+fn makes_progress(before: &Review, after: &Review, changes: &[Change]) -> bool {
     let mut known: BTreeMap<(Code, &str), usize> = BTreeMap::new();
     for error in before.findings.iter().filter(|it| it.stops()) {
         *known.entry((error.code, &error.headline)).or_default() += 1;
@@ -290,107 +364,8 @@ fn makes_progress(before: &Review, after: &Review, edits: &[Candidate<'_>]) -> b
         let left = known.get_mut(&(error.code, error.headline.as_str()));
         left.is_some_and(|left| std::mem::replace(left, left.saturating_sub(1)) > 0)
     });
-    let words = |review| {
-        let all = candidates(review, Allowed::default());
-        all.iter().filter(|it| it.change == Change::Word).count()
+    let words = |review: &Review| {
+        review.findings.iter().filter(|it| phase_of(it) == Some(Phase::Words)).count()
     };
-    let changed_words = edits.iter().any(|it| it.change == Change::Word);
-    no_worse && (!changed_words || words(after) < words(before))
-}
-
-/// Whether what a file says after the edits, which are of one phase, differs by what they are to do.
-fn keeps_promise(before: &Table, after: &Table, edits: &[Candidate<'_>]) -> bool {
-    let Some(Candidate { change, .. }) = edits.first() else { return false };
-    if *change == Change::Word {
-        return differences(before, after) <= edits.len();
-    }
-    let ((mut rules, rest), (rules_after, rest_after)) = (split(before), split(after));
-    let as_said = match *change {
-        Change::Word | Change::Comment => rules == rules_after,
-        Change::Tag => {
-            let tags = |rules: &[Value]| rules.iter().map(|rule| tags(rule).len()).sum::<usize>();
-            let fewer = tags(&rules).checked_sub(tags(&rules_after));
-            let given = |rules: &[Value]| rules.iter().map(given_once).collect::<Vec<_>>();
-            fewer == Some(edits.len()) && given(&rules) == given(&rules_after)
-        }
-        Change::Move { rule, above } => {
-            if let Some(passed) = rules.get_mut(above..=rule) {
-                passed.rotate_right(1);
-            }
-            rules == rules_after
-        }
-        Change::Remove { .. } => {
-            let gone = |place| edits.iter().any(|it| it.change == Change::Remove { rule: place });
-            let stays = rules.iter().enumerate().filter(|(place, _)| !gone(*place));
-            stays.map(|(_, rule)| rule).eq(&rules_after)
-        }
-    };
-    as_said && rest == rest_after
-}
-
-/// The rules of a file, and everything else that it says.
-fn split(tree: &Table) -> (Vec<Value>, Table) {
-    let mut rest = tree.clone();
-    let section = rest.get_mut("rules").and_then(Value::as_table_mut);
-    let rules = section.and_then(|section| section.remove("auto_tag"));
-    // With the last rule its table may go as well.
-    if rest.get("rules").and_then(Value::as_table).is_some_and(Table::is_empty) {
-        rest.remove("rules");
-    }
-    (rules.and_then(|rules| rules.as_array().cloned()).unwrap_or_default(), rest)
-}
-
-fn tags(rule: &Value) -> &[Value] {
-    rule.get("tags").and_then(Value::as_array).map_or(&[], Vec::as_slice)
-}
-
-/// A rule with none of its tags repeated.
-fn given_once(rule: &Value) -> Value {
-    let mut once: Vec<Value> = Vec::new();
-    for tag in tags(rule) {
-        if !once.contains(tag) {
-            once.push(tag.clone());
-        }
-    }
-    let mut rule = rule.clone();
-    if let Some(tags) = rule.get_mut("tags") {
-        *tags = Value::Array(once);
-    }
-    rule
-}
-
-/// How many names and values differ; very many if the two differ in shape.
-fn differences(before: &Table, after: &Table) -> usize {
-    let without = |all: &'_ Table, others: &Table| -> Vec<Value> {
-        let own = all.iter().filter(|(key, _)| !others.contains_key(*key));
-        own.map(|(_, value)| value.clone()).collect()
-    };
-    let (mut gone, mut new) = (without(before, after), without(after, before));
-    if gone.len() != new.len() {
-        return usize::MAX;
-    }
-    let renamed = gone.len();
-    // What has another name and the same value comes first, then what has both changed.
-    gone.retain(|value| match new.iter().position(|it| it == value) {
-        Some(place) => {
-            new.swap_remove(place);
-            false
-        }
-        None => true,
-    });
-    let changed = gone.iter().zip(&new);
-    let same_name = before.iter().filter_map(|(key, value)| Some((value, after.get(key)?)));
-    let all = changed.chain(same_name).map(|(before, after)| difference(before, after));
-    all.fold(renamed, usize::saturating_add)
-}
-
-fn difference(before: &Value, after: &Value) -> usize {
-    match (before, after) {
-        (Value::Table(before), Value::Table(after)) => differences(before, after),
-        (Value::Array(before), Value::Array(after)) if before.len() == after.len() => {
-            let each = before.iter().zip(after).map(|(before, after)| difference(before, after));
-            each.fold(0, usize::saturating_add)
-        }
-        _ => usize::from(before != after),
-    }
+    no_worse && (!changes.contains(&Change::Word) || words(after) < words(before))
 }

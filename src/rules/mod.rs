@@ -154,7 +154,7 @@ pub fn review(file: &SourceFile, env: &Env, asked: &Asked) -> Review {
     let mut sink = Sink::default();
     let written = syntax::toml::parse(file, &mut sink);
     let rules = ir::lower::check(&written, file, env, &mut sink);
-    cases::check(&written.cases, rules.as_ref(), file, &mut sink);
+    let cases = cases::check(&written.cases, rules.as_ref(), file, &mut sink);
     let levels = lints::levels(&written.lints, &mut sink).overridden_by(&asked.levels);
     let mut options = asked.options;
     options.overlaps |= levels.of(Code::Overlap) != Level::Allow;
@@ -167,7 +167,7 @@ pub fn review(file: &SourceFile, env: &Env, asked: &Asked) -> Review {
     let mut findings = sink.into_findings();
     if let Some((rules, analysis)) = &rules {
         let cutter = syntax::edits::Cutter::new(file, &layout, &headers);
-        let advice = advice::findings(rules, analysis, &findings, cutter);
+        let advice = advice::findings(rules, analysis, &findings, &cases, cutter);
         findings.extend(advice);
     }
     let findings = findings.into_iter().filter_map(|finding| levels.apply(finding)).collect();

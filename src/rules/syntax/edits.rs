@@ -35,18 +35,19 @@ impl<'f> Cutter<'f> {
         Self { file, layout, headers }
     }
 
-    /// What to replace by what, so that a rule, counted from 0, stands right above an earlier one.
-    /// `parts` are places that must go with the rule.
+    /// What to replace by what, so that rules, counted from 0 and in order, stand right above an
+    /// earlier one. With each come places that must go with it.
     #[must_use]
-    pub fn moved(&self, rule: usize, above: usize, parts: &[Span]) -> Option<(Span, String)> {
-        if above >= rule {
+    pub fn moved(&self, rules: &[(usize, Vec<Span>)], above: usize) -> Option<(Span, String)> {
+        if rules.iter().any(|(rule, _)| *rule <= above) {
             return None;
         }
         if self.in_list()? {
-            self.moved_in_list(rule, above)
-        } else {
-            Some(self.moved_block(self.block(rule, parts)?, self.block(above, &[])?))
+            let [(rule, _)] = rules else { return None };
+            return self.moved_in_list(*rule, above);
         }
+        let blocks = rules.iter().map(|(rule, parts)| self.block(*rule, parts));
+        Some(self.moved_blocks(&blocks.collect::<Option<Vec<_>>>()?, self.block(above, &[])?))
     }
 
     /// What to take out, so that a rule is gone.
@@ -74,30 +75,47 @@ impl<'f> Cutter<'f> {
         (parts.iter().all(inside) && !marked).then_some(block)
     }
 
-    fn moved_block(&self, block: Span, target: Span) -> (Span, String) {
-        let (before, after) = self.blank_around(block);
+    fn moved_blocks(&self, blocks: &[Span], target: Span) -> (Span, String) {
         let newline = if self.file.slice(target).contains("\r\n") { "\r\n" } else { "\n" };
-        let mut text = self.file.slice(block).to_owned();
-        if !text.ends_with('\n') {
-            text.push_str(newline);
+        let (mut moved, mut rest) = (String::new(), String::new());
+        // `rest` is what stays of the text up to `at`, and `blank` is to follow.
+        let (mut at, mut blank) = (target.start, Span::default());
+        for block in blocks {
+            let (before, after) = self.blank_around(*block);
+            let is_last = after.end == self.file.text().len();
+            // Between neighbours that both move, what is blank was looked at already.
+            if before.start > at {
+                rest.push_str(self.file.slice(blank));
+                rest.push_str(self.file.slice(Span::new(at, before.start)));
+                blank = before;
+            }
+            moved.push_str(self.file.slice(*block));
+            if !moved.ends_with('\n') {
+                moved.push_str(newline);
+            }
+            if !blank.is_empty() {
+                moved.push_str(self.file.slice(blank));
+            } else if !after.is_empty() && !is_last {
+                moved.push_str(self.file.slice(after));
+            } else if self.ends_with_comment(*block) {
+                // Right above the next rule, the comment would be that rule's.
+                moved.push_str(newline);
+            }
+            if !after.is_empty() || is_last {
+                blank = after;
+            }
+            at = after.end;
         }
-        let last_is_comment = self.layout.comments.iter().any(|comment| {
-            comment.end == text.trim_end().len() + block.start
-                && self.begins_its_line(comment.start)
-        });
-        let is_last = after.end == self.file.text().len();
-        if !before.is_empty() {
-            text.push_str(self.file.slice(before));
-        } else if !after.is_empty() && !is_last {
-            text.push_str(self.file.slice(after));
-        } else if last_is_comment {
-            // Right above the next rule, the comment would be that rule's.
-            text.push_str(newline);
-        }
-        text.push_str(self.file.slice(Span::new(target.start, before.start)));
-        let stays = if after.is_empty() && !is_last { before } else { after };
-        text.push_str(self.file.slice(stays));
-        (Span::new(target.start, after.end), text)
+        (Span::new(target.start, at), moved + &rest + self.file.slice(blank))
+    }
+
+    /// Whether the last line of a block is nothing but a comment.
+    fn ends_with_comment(&self, block: Span) -> bool {
+        let text = self.file.slice(block).trim_end();
+        let last = text.rfind('\n').map_or(text, |newline| text.get(newline..).unwrap_or_default());
+        let end = block.start + text.len();
+        last.trim_start().starts_with('#')
+            && self.layout.comments.iter().any(|comment| comment.end == end)
     }
 
     fn removed_block(&self, block: Span) -> Span {
@@ -118,11 +136,6 @@ impl<'f> Cutter<'f> {
         let after: usize = after.take_while(|line| line.trim().is_empty()).map(str::len).sum();
         let before = Span::new(blank_before(text, block.start), block.start);
         (before, Span::new(block.end, block.end + after))
-    }
-
-    fn begins_its_line(&self, byte: usize) -> bool {
-        let before = self.file.text().get(..byte).unwrap_or_default();
-        before.trim_end_matches([' ', '\t']).ends_with('\n')
     }
 
     fn moved_in_list(&self, rule: usize, above: usize) -> Option<(Span, String)> {
