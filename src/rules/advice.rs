@@ -24,7 +24,7 @@ use std::cell::Cell;
 use super::analysis::{Analysis, Cover, Judgement, Others, Overlap, Raised, Redundant, Verdict};
 use super::cases::{Cases, Expect};
 use super::fill::{Filler, Outcome};
-use super::ir::{Checked, Conjunct, Predicate, Rule, RuleId, RuleSet, Template, TemplatePart};
+use super::ir::{Checked, Conjunct, Rule, RuleId, RuleSet, Template, TemplatePart};
 use super::show;
 use super::stream::Stream;
 use super::syntax::edits::Cutter;
@@ -297,7 +297,7 @@ impl Adviser<'_> {
         let homeless = self.known.iter().filter(|finding| finding.code == Code::NoHome);
         let mut labels = homeless.flat_map(|it| it.secondary.iter().chain([&it.primary]));
         let place = conjunct.place;
-        is_empty(&conjunct.predicate)
+        conjunct.predicate.never_holds()
             && labels.any(|it| place.start <= it.span.start && it.span.end <= place.end)
     }
 
@@ -458,15 +458,6 @@ pub(super) fn parts(rule: &Rule) -> Vec<Span> {
 
 fn outcome(rule: &Rule, stream: &Stream) -> Outcome {
     Filler::new(rule).fill(stream)
-}
-
-/// Whether a condition holds for nothing because no test is left in it.
-fn is_empty(predicate: &Predicate) -> bool {
-    match predicate {
-        Predicate::All(children) => children.iter().any(is_empty),
-        Predicate::Any(children) => children.iter().all(is_empty),
-        Predicate::Not(_) | Predicate::Atom(_) => false,
-    }
 }
 
 /// What a rule gives, as it is written.

@@ -206,21 +206,12 @@ fn glob_source(globs: &[(Field, &Pattern)]) -> Option<Source> {
 /// `None` if there is no name that all of the operands capture.
 fn first_source(operands: &[Predicate]) -> Option<Source> {
     // A glob below `~` never holds where there is no home; it need not capture anything.
-    let operands = operands.iter().filter(|operand| !never_holds(operand));
+    let operands = operands.iter().filter(|operand| !operand.never_holds());
     let sources = operands.map(|operand| Some((operand.clone(), source(operand)?)));
     let branches = sources.collect::<Option<Vec<_>>>()?;
     let each = branches.iter().map(|(_, source)| source.names());
     let names = each.reduce(|a, b| &a & &b).filter(|names| !names.is_empty())?;
     Some(Source::First { names, branches })
-}
-
-/// Whether a condition is false whatever the stream, by its shape alone.
-fn never_holds(predicate: &Predicate) -> bool {
-    match predicate {
-        Predicate::All(children) => children.iter().any(never_holds),
-        Predicate::Any(children) => children.iter().all(never_holds),
-        Predicate::Not(_) | Predicate::Atom(_) => false,
-    }
 }
 
 impl Source {

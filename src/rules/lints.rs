@@ -123,13 +123,14 @@ struct Allowance {
 
 /// Findings without those that comments of the file allow, and with those about such comments.
 ///
-/// Unless everything was looked for (`complete`), nothing is said of allowances that allow nothing.
+/// Nothing is said of an allowance that allows nothing where findings of its code were not looked
+/// for to the end (`complete`).
 #[must_use]
 pub fn allowed(
     file: &SourceFile,
     layout: &Layout,
     findings: Vec<Finding>,
-    complete: bool,
+    complete: &dyn Fn(Code) -> bool,
 ) -> Vec<Finding> {
     let mut sink = Sink::default();
     let block = |byte: usize| {
@@ -156,15 +157,20 @@ pub fn allowed(
             sink.push(finding);
         }
     }
-    for (allowance, used) in allowances.iter().zip(&used).filter(|_| complete) {
-        unused(file, allowance, used, &mut sink);
+    for (allowance, used) in allowances.iter().zip(&used) {
+        unused(file, allowance, &|code| !used.contains(&code) && complete(code), &mut sink);
     }
     sink.into_findings()
 }
 
-fn unused(file: &SourceFile, allowance: &Allowance, used: &BTreeSet<Code>, sink: &mut Sink) {
+fn unused(
+    file: &SourceFile,
+    allowance: &Allowance,
+    is_idle: &dyn Fn(Code) -> bool,
+    sink: &mut Sink,
+) {
     let in_a_rule = allowance.block.is_some();
-    let idle: Vec<_> = allowance.codes.iter().filter(|(code, _)| !used.contains(code)).collect();
+    let idle: Vec<_> = allowance.codes.iter().filter(|(code, _)| is_idle(*code)).collect();
     for (code, span) in &idle {
         let headline = format!("allowance of {code} allows nothing");
         let mut finding =

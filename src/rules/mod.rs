@@ -170,8 +170,11 @@ pub fn review(file: &SourceFile, env: &Env, asked: &Asked) -> Review {
         let advice = advice::findings(rules, analysis, &findings, &cases, cutter);
         findings.extend(advice);
     }
-    let findings = findings.into_iter().filter_map(|finding| levels.apply(finding)).collect();
-    let findings = lints::allowed(file, &layout, findings, rules.is_some());
+    let complete = |code| {
+        let judged = rules.as_ref().map(|(_, analysis)| analysis.is_complete(code));
+        judged.unwrap_or_default() && levels.of(code) != Level::Allow
+    };
+    let findings = lints::allowed(file, &layout, findings, &complete);
     let findings = findings.into_iter().filter_map(|finding| levels.apply(finding)).collect();
     Review { findings, rules }
 }

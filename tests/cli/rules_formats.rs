@@ -222,6 +222,22 @@ fn allowances_hide_what_they_name_and_nothing_else() {
 }
 
 #[test]
+fn an_allowance_is_idle_only_where_findings_were_looked_for() {
+    let allowed = SHADOWED.replace("name = \"Se", "# tt: allow(R0302) until May\nname = \"Se");
+    let tt = tt().with_config(&allowed);
+    for options in ["--allow R0302", "--allow warnings", "--allow shadowed --fix"] {
+        let ran = tt.run(&format!("rules check {options}")).ok();
+        ran.prints("config.toml: 2 rules loaded, all valid");
+    }
+    assert_eq!(fs::read_to_string(tt.home().join(".config/tt/config.toml")).unwrap(), allowed);
+    // Nobody looks for overlaps, so nobody can say that there are none.
+    let overlap = SOUND.replace("tags", "# tt: allow(overlap) as it should be\ntags");
+    tt.config(&overlap);
+    tt.run("rules check").ok().prints("config.toml: 1 rule loaded, all valid");
+    tt.run("rules check --overlaps").ok().says(&["allowance of R0305 allows nothing"]);
+}
+
+#[test]
 fn a_file_on_stdin_has_the_name_that_is_said() {
     let tt = tt();
     tt.feed("rules check - --format short", EIGHT).exits(1).says(&["<stdin>:3:11: error[R0201]"]);

@@ -152,7 +152,10 @@ fn coverage_says_what_is_so() {
             assert_eq!(after.gaps, [], "{text}{tests}{more}");
             assert_eq!(after.all().percent(), 100);
         }
-        assert_eq!(after.all().total, before.all().total, "{text}{tests}{more}");
+        // What was not proven to be possible may be shown to be so by a test.
+        let of = |it: &Coverage| it.all().total + it.not_proven;
+        assert_eq!(of(&after), of(&before), "{text}{tests}{more}");
+        assert!(after.all().total >= before.all().total, "{text}{tests}{more}");
         let mut met = met.borrow_mut();
         met.0 += before.all().covered;
         met.1 += before.gaps.len();

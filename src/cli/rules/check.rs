@@ -1,7 +1,7 @@
 //! `tt rules check`: is the rule file right, and what does it do to streams?
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -13,6 +13,7 @@ use crate::cli::app::{App, Config, RulesState, RunRules, short_id};
 use crate::cli::args::{CheckArgs, CheckFormat, FixArgs, Format, LevelArgs};
 use crate::cli::count;
 use crate::cli::error::{Failure, Outcome};
+use crate::cli::files;
 use crate::cli::table::harmless;
 use crate::cli::{say, write_json};
 use crate::diag::{Code, Finding, Level, Levels, Severity, SourceFile};
@@ -165,31 +166,11 @@ pub(super) fn show(app: &App, args: &CheckArgs, run: &Run, out: &mut dyn Write) 
     out.write_all(form::write(&run.checked, look).as_bytes())?;
     for (format, path) in &args.output {
         let look = Look { format: *format, colour: false, ..look };
-        replace(path, &form::write(&run.checked, look)).map_err(|error| {
+        files::put(path, &form::write(&run.checked, look)).map_err(|error| {
             Failure::Broken(format!("cannot write {}: {error}", path.display()))
         })?;
     }
     Ok(())
-}
-
-/// Puts a text in the place of a file, so that nobody ever reads half of it.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    // A pipe or a device is written to, not replaced.
-    if path.metadata().is_ok_and(|it| !it.is_file()) {
-        return std::fs::write(path, text);
-    }
-    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().permissions(permissions(path)).tempfile_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.persist(path)?;
-    Ok(())
-}
-
-/// Those of the file, or those of a new one.
-fn permissions(path: &Path) -> std::fs::Permissions {
-    use std::os::unix::fs::PermissionsExt as _;
-    let of_file = path.metadata().map(|it| it.permissions());
-    of_file.unwrap_or_else(|_| std::fs::Permissions::from_mode(0o666))
 }
 
 pub(super) fn check(app: &App, args: &CheckArgs, out: &mut dyn Write) -> Outcome {

@@ -62,13 +62,9 @@ struct File {
 }
 
 impl File {
-    /// A file that cannot be compared is wrong usage; what is wrong with it is said.
+    /// A file that cannot be compared is broken; what is wrong with it is said.
     fn read(app: &App, path: &Path) -> Result<Self, Failure> {
-        let source = match read(path) {
-            Ok(source) => source,
-            Err(Failure::Failed(why)) => return Err(Failure::Usage(why)),
-            Err(other) => return Err(other),
-        };
+        let source = read(path)?;
         let checkup = rules::check(&source, &app.rules_env());
         let Some(rules) = checkup.rules else {
             let colour = app.env.colour(app.env.err_is_terminal);

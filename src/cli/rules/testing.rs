@@ -38,12 +38,8 @@ pub(super) fn run(app: &App, args: &TestArgs, out: &mut dyn Write) -> Outcome {
 
 /// The files to test: those named, else the config, if there is one.
 fn files(app: &App, args: &TestArgs) -> Result<Vec<(PathBuf, SourceFile)>, Failure> {
-    let broken = |failure| match failure {
-        Failure::Failed(why) => Failure::Usage(why),
-        other => other,
-    };
     if !args.files.is_empty() {
-        let read = |path: &PathBuf| Ok((path.clone(), super::read(path).map_err(broken)?));
+        let read = |path: &PathBuf| Ok((path.clone(), super::read(path)?));
         return args.files.iter().map(read).collect();
     }
     let config = app.read_config();

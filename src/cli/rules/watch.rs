@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use notify::{RecursiveMode, Watcher as _};
+use notify::{Event, RecursiveMode, Watcher as _};
 
 use super::check::{self, Run};
 use crate::cli::app::App;
@@ -19,6 +19,8 @@ use crate::cli::say;
 
 /// Saving a file is several events; so long nothing must happen before it is read.
 const QUIET: Duration = Duration::from_millis(50);
+/// In a folder where something happens all the time, the file is read all the same.
+const MOST_WAITS: u32 = 100;
 /// Where the system tells nothing, one looks now and then.
 const LOOK_ANYWAY: Duration = Duration::from_secs(2);
 /// Moves to the top of the terminal, and clears it.
@@ -30,9 +32,12 @@ pub(super) fn run(app: &App, args: &CheckArgs, out: &mut dyn Write) -> Outcome {
         return Err(Failure::Usage("stdin cannot be watched; name a file".to_owned()));
     }
     let (told, telling) = channel();
-    let watcher = notify::recommended_watcher(move |_| {
-        // With nobody left to tell, the watch is over.
-        let _ = told.send(());
+    let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+        // That somebody reads the file, as we do ourselves, is no news.
+        if !event.is_ok_and(|event| event.kind.is_access()) {
+            // With nobody left to tell, the watch is over.
+            let _ = told.send(());
+        }
     });
     let watched = watcher.and_then(|mut watcher| {
         for folder in folders(&files) {
@@ -56,7 +61,8 @@ pub(super) fn run(app: &App, args: &CheckArgs, out: &mut dyn Write) -> Outcome {
         if telling.recv_timeout(LOOK_ANYWAY) == Err(RecvTimeoutError::Disconnected) {
             std::thread::sleep(LOOK_ANYWAY);
         }
-        while telling.recv_timeout(QUIET).is_ok() {}
+        let mut waits = 0..MOST_WAITS;
+        while waits.next().is_some() && telling.recv_timeout(QUIET).is_ok() {}
     }
 }
 

@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::{Shown, paragraph, region};
-use crate::diag::{Code, Edit, Finding, Safety, Severity, SourceFile, Span};
+use crate::diag::{Code, Edit, Finding, Safety, SourceFile, Span};
 
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
@@ -33,20 +33,13 @@ pub fn render(shown: &[Shown<'_>]) -> Value {
     })
 }
 
-const fn level(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    }
-}
-
 fn rule(code: Code) -> Value {
     json!({
         "id": code.id(),
         "name": code.slug(),
         "shortDescription": { "text": code.summary() },
         "help": { "text": code.summary(), "markdown": code.page() },
-        "defaultConfiguration": { "level": level(code.severity()), "enabled": code.is_on() },
+        "defaultConfiguration": { "level": code.severity().as_str(), "enabled": code.is_on() },
     })
 }
 
@@ -54,7 +47,7 @@ fn result(finding: &Finding, shown: &Shown<'_>) -> Value {
     let mut result = json!({
         "ruleId": finding.code.id(),
         "ruleIndex": Code::ALL.iter().position(|code| *code == finding.code),
-        "level": level(finding.severity),
+        "level": finding.severity.as_str(),
         "message": { "text": paragraph(finding) },
         "locations": [{ "physicalLocation": place(finding.primary.span, shown) }],
     });

@@ -87,6 +87,7 @@ pub use difference::{Difference, Pair, Territory, difference};
 use super::ir::{Checked, Rule, RuleId, RuleSet};
 use super::lang::{Automata, Meter, Smallest};
 use super::stream::Stream;
+use crate::diag::Code;
 use finder::Finder;
 use formula::{Claims, Formula, Literal};
 pub use inquiry::Inquiry;
@@ -136,6 +137,22 @@ pub struct Analysis {
     pub pairs_left: u64,
     /// The steps taken.
     pub steps: u64,
+}
+
+impl Analysis {
+    /// Whether findings of a code were looked for in all rules to the end: for what analyses find,
+    /// that the budget sufficed.
+    #[must_use]
+    pub fn is_complete(&self, code: Code) -> bool {
+        const VERDICTS: [Code; 4] =
+            [Code::Unsatisfiable, Code::Shadowed, Code::Unreachable, Code::Redundant];
+        let proven = |it: &Judgement| !matches!(it.verdict, Verdict::NotProven { .. });
+        if code == Code::Overlap {
+            self.pairs_left == 0
+        } else {
+            !VERDICTS.contains(&code) || self.rules.iter().all(proven)
+        }
+    }
 }
 
 /// What was found out about a rule.

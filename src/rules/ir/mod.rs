@@ -182,6 +182,19 @@ impl Predicate {
     }
 }
 
+impl Predicate {
+    /// Whether it holds nowhere by its shape alone: no test is left in it, as where `~` stands for
+    /// no directory.
+    #[must_use]
+    pub fn never_holds(&self) -> bool {
+        match self {
+            Self::All(children) => children.iter().any(Self::never_holds),
+            Self::Any(children) => children.iter().all(Self::never_holds),
+            Self::Not(_) | Self::Atom(_) => false,
+        }
+    }
+}
+
 /// A test of one field. On a field that the stream lacks it is false; on a set it is true where
 /// some element passes.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
