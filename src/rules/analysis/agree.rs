@@ -335,10 +335,17 @@ impl Slot {
     fn holding(&self, value: &str) -> Pattern {
         let mut parts = Vec::new();
         let mut rest = value.chars();
+        let mut after_segment = false;
         for step in &self.0 {
             match step {
                 Step::Skip(length) => {
-                    parts.extend(std::iter::repeat_n(Part::Any, *length));
+                    let mut skipped = vec![Part::Any; *length];
+                    // What follows a segment begins with the `/` that ends it. Anything less would
+                    // let the segment end earlier, and the slot begin elsewhere.
+                    if let Some(first) = skipped.first_mut().filter(|_| after_segment) {
+                        *first = Part::Literal("/".to_owned());
+                    }
+                    parts.append(&mut skipped);
                     rest.by_ref().take(*length).for_each(drop);
                 }
                 Step::Segment => {
@@ -346,6 +353,7 @@ impl Slot {
                     rest = skipped_segment(&rest).chars();
                 }
             }
+            after_segment = *step == Step::Segment;
         }
         let inside: String = rest.take_while(|c| *c != '/').collect();
         let below = vec![Part::Literal("/".to_owned()), Part::Star];
