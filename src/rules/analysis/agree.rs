@@ -192,8 +192,9 @@ impl Judge<'_, '_> {
                 let each = 0..=globs.patterns.len();
                 each.map(move |first| kind.iter().copied().chain([first]).collect::<Vec<_>>())
             };
+            // Before there are as many: two long lists make more than memory holds.
+            meter.spend(kinds.len().saturating_mul(globs.patterns.len() + 1) as u64)?;
             kinds = kinds.iter().flat_map(longer).collect();
-            meter.spend(kinds.len() as u64)?;
         }
         for kind in kinds.iter().filter(|kind| !known.contains(*kind)) {
             let (mut languages, mut but) = (Vec::new(), Vec::new());
