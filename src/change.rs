@@ -9,14 +9,14 @@
 //!
 //! - What is still as the change left it becomes what it was before, byte for byte.
 //! - What a person said since of a tag holds; the other tags of the stream are put back.
-//! - A stream whose events or time changed since was judged anew, on other facts than before. It is
-//!   left as it is, and named.
+//! - A stream whose time changed since, or to which rules gave something else since, was judged anew,
+//!   on other facts or by other rules than the change. It is left as it is, and named.
 //!
 //! Streams are flagged afterwards only if they were before the change, so that rules do not run on
 //! them again until they are asked to.
 //!
-//! INVARIANT (undone): a recompute and an undo with nothing in between leave the tables of streams
-//! and tags as they were.
+//! INVARIANT (undone): a recompute of rules and an undo with nothing in between leave the tables of
+//! streams and tags as they were.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,6 +28,7 @@ use crate::pipeline;
 use crate::refresh::{self, RulesInForce};
 use crate::store::changes::{self, Change, Changed, Known, State};
 use crate::store::{self, Result, derived};
+use crate::tags::Source;
 use crate::time::{Interval, Timestamp};
 
 /// What to compute again.
@@ -62,6 +63,8 @@ pub struct Recomputed {
     pub tagged: usize,
     /// The streams that changed in anything, by id.
     pub streams: Vec<Altered>,
+    /// Whether any of it can be taken back.
+    pub can_undo: bool,
 }
 
 /// Runs the rules again and keeps what they replaced. To be called within a transaction; without a
@@ -88,11 +91,16 @@ pub fn recompute(
     let is = changes::states(conn)?;
     let streams = altered(was, is);
     let kept: Vec<_> = streams.iter().filter_map(changed).collect();
-    if !kept.is_empty() {
+    let can_undo = !kept.is_empty();
+    if can_undo {
         let rules = [rules_before, store::meta(conn, refresh::RULES)?];
         changes::keep(conn, &Change { made_at: now, rules, streams: kept })?;
     }
-    Ok(Recomputed { tagged, streams })
+    if tagged > 0 && streams.iter().any(|it| it.was.is_none()) {
+        // New streams keep what they got, whatever is taken back.
+        changes::tagged_since(conn)?;
+    }
+    Ok(Recomputed { tagged, streams, can_undo })
 }
 
 fn altered(mut was: BTreeMap<String, Known>, is: BTreeMap<String, Known>) -> Vec<Altered> {
@@ -127,7 +135,7 @@ pub enum Kept {
     Nothing,
     /// A person said something of these tags since.
     Said(Vec<String>),
-    /// Its events or its time changed since, so that it was judged anew; it is left as it is.
+    /// Its events, its time or the rules changed since, and it was judged anew; it is left as it is.
     Grown,
     /// It is there no more: joined into another, or without events.
     Gone,
@@ -180,7 +188,7 @@ pub fn undo(conn: &Connection, now: Timestamp) -> Result<Option<Undone>> {
     changes::put_back(conn, &states)?;
     let [before, after] = change.rules;
     let present = store::meta(conn, refresh::RULES)?;
-    // Where other rules ran since, no version is that of all streams.
+    // Where rules gave other streams their tags since, no version is that of all.
     let several = (present != after).then_some(refresh::SEVERAL);
     changes::put_meta_back(conn, refresh::RULES, several.or(before.as_deref()))?;
     Ok(Some(Undone { made_at: change.made_at, streams }))
@@ -198,7 +206,7 @@ fn pushed_since(conn: &Connection, changed: &Changed) -> Result<bool> {
 fn taken_back(changed: &Changed, present: &State, pushed: bool, now: &str) -> (State, Kept) {
     let Changed { was, became, .. } = changed;
     let facts = |it: &State| (it.first, it.last, it.direct_ms, it.delegated_ms);
-    if facts(present) != facts(became) {
+    if facts(present) != facts(became) || judged_anew(became, present) {
         return (present.clone(), Kept::Grown);
     }
     let mut then = present.clone();
@@ -216,17 +224,33 @@ fn taken_back(changed: &Changed, present: &State, pushed: bool, now: &str) -> (S
             None => drop(then.tags.remove(name)),
         }
     }
-    if (&present.rule, &present.project) == (&became.rule, &became.project) {
-        then.rule.clone_from(&was.rule);
-        then.project.clone_from(&was.project);
-    }
+    then.rule.clone_from(&was.rule);
+    then.project.clone_from(&was.project);
     if present.needs_recompute == became.needs_recompute {
         then.needs_recompute = was.needs_recompute;
     }
-    if present == became && !pushed {
+    // What inferring it again changed is not taken back, and counts as a change.
+    let given = |it: &State| (it.tags.clone(), it.project.clone());
+    let inferred = facts(was) != facts(became)
+        || (was.updated_at != became.updated_at && given(was) == given(became));
+    if present == became && !inferred && !pushed {
         then.updated_at.clone_from(&was.updated_at);
     } else if then != *present {
         now.clone_into(&mut then.updated_at);
     }
     (then, if said.is_empty() { Kept::Nothing } else { Kept::Said(said) })
+}
+
+/// Whether rules gave the stream something else since, other than that a person took a tag over or
+/// off.
+fn judged_anew(became: &State, present: &State) -> bool {
+    let by_rule =
+        |it: &State, tag: &String| it.tags.get(tag).is_some_and(|tag| tag.source() == Source::Rule);
+    let other = |tag: &String| match (by_rule(became, tag), by_rule(present, tag)) {
+        (false, true) => true,
+        (true, false) => !present.tags.contains_key(tag) && !present.removed.contains(tag),
+        (true, true) | (false, false) => false,
+    };
+    (&became.rule, &became.project) != (&present.rule, &present.project)
+        || became.tags.keys().chain(present.tags.keys()).any(other)
 }

@@ -282,7 +282,10 @@ pub fn infer_and_tag(
         return Ok(Inferred::default());
     }
     let tx = store.write()?;
-    let (inferred, _) = infer_and_tag_within(&tx, settings, rules, (zone, &now.to_string()))?;
+    let (inferred, tagged) = infer_and_tag_within(&tx, settings, rules, (zone, &now.to_string()))?;
+    if tagged > 0 {
+        store::changes::tagged_since(&tx)?;
+    }
     tx.commit()?;
     Ok(inferred)
 }

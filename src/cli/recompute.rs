@@ -56,9 +56,10 @@ pub(super) fn run(app: &App, args: &RecomputeArgs, out: &mut dyn Write) -> Outco
         return Ok(());
     }
     write!(out, "{}", changes::text(&shown, app.env.table_width()))?;
-    let next = match args.dry_run {
-        true => "Nothing was changed. Run without --dry-run to do it.",
-        false => "'tt undo' takes this back.",
+    let next = match (args.dry_run, done.can_undo) {
+        (true, _) => "Nothing was changed. Run without --dry-run to do it.",
+        (false, true) => "'tt undo' takes this back.",
+        (false, false) => "This cannot be taken back: it is what the events give.",
     };
     writeln!(out, "\n{next}")?;
     Ok(())

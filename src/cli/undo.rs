@@ -56,9 +56,28 @@ pub(super) fn run(app: &App, args: &UndoArgs, out: &mut dyn Write) -> Outcome {
     if args.dry_run {
         writeln!(out, "\nNothing was changed. Run without --dry-run to do it.")?;
     } else {
-        writeln!(out, "\nThese streams keep their tags until 'tt recompute', or new events.")?;
+        write!(out, "\n{}", what_next(&undone))?;
     }
     Ok(())
+}
+
+/// Until when the streams that were taken back keep their tags.
+fn what_next(undone: &Undone) -> String {
+    let back = undone.streams.iter().filter(|it| !matches!(it.kept, Kept::Grown | Kept::Gone));
+    let (flagged, settled): (Vec<_>, Vec<_>) =
+        back.filter_map(|it| it.stream.is.as_ref()).partition(|state| state.needs_recompute);
+    let mut out = String::new();
+    if !settled.is_empty() {
+        let which = if flagged.is_empty() { "These" } else { "The other" };
+        out += &format!("{which} streams keep their tags until 'tt recompute', or new events.\n");
+    }
+    if !flagged.is_empty() {
+        let many = count(flagged.len() as u64, "stream");
+        let first =
+            format!("Rules will run by themselves on {many} on which they had not run before.\n");
+        out.insert_str(0, &first);
+    }
+    out
 }
 
 /// Streams that are not entirely as they were before.
@@ -68,7 +87,7 @@ fn kept_in_words(undone: &Undone, short: &dyn Fn(&str) -> String) -> String {
         let why = match kept {
             Kept::Nothing => continue,
             Kept::Said(tags) => format!("what you said since stays: {}", tags.join(", ")),
-            Kept::Grown => "left as it is: it has other events or time since".to_owned(),
+            Kept::Grown => "left as it is: rules or events changed it since".to_owned(),
             Kept::Gone => "is there no more: it was joined into another since".to_owned(),
         };
         if out.is_empty() {

@@ -16,6 +16,10 @@ use crate::time::{Millis, Timestamp};
 /// How many changes can be taken back, one after the other.
 pub const KEPT: i64 = 10;
 
+/// Stands for the version of the rules after a change where streams were tagged since that the
+/// change does not know; `meta` never has it.
+const TAGGED_SINCE: &str = "tagged since";
+
 /// A tag of a stream as it is stored.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct TagRow {
@@ -135,7 +139,8 @@ pub struct Changed {
 pub struct Change {
     /// When it was made.
     pub made_at: String,
-    /// What `meta` had under the key of the rules, before and after.
+    /// What `meta` had under the key of the rules, before and after; after, something that it never
+    /// has if streams were tagged since ([`tagged_since`]).
     pub rules: [Option<String>; 2],
     /// The streams that it changed, by id.
     pub streams: Vec<Changed>,
@@ -160,6 +165,20 @@ pub fn keep(conn: &Connection, change: &Change) -> Result<()> {
         insert.execute(params![num, id, json(was), json(became)])?;
     }
     conn.execute("DELETE FROM changes WHERE num <= ?1", [num - KEPT])?;
+    Ok(())
+}
+
+/// Notes that streams were tagged outside of the changes: where a change brought other rules, its
+/// earlier version is not that of all streams when it is taken back.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn tagged_since(conn: &Connection) -> Result<()> {
+    conn.execute(
+        "UPDATE changes SET rules_after = ?1
+         WHERE rules_before IS NOT rules_after AND rules_after IS NOT ?1",
+        [TAGGED_SINCE],
+    )?;
     Ok(())
 }
 

@@ -259,3 +259,89 @@ fn broken_rules_are_not_run_again() {
     tt.run("recompute").exits(1);
     assert_eq!((tt.tag_tables(), tt.count("changes")), (before, 0));
 }
+
+/// A late event may bring a session, and with it another rule, and leave the times as they are.
+#[test]
+fn streams_that_rules_judged_anew_are_left_as_they_are() {
+    let tt = tagged();
+    let (web, api) = (tt.dir("work/acme/web"), tt.dir("work/acme/api"));
+    let special = "[[rules.auto_tag]]\nname = \"Special\"\nmatch = { tmux_session = \"special\" }\ntags = ['special']\n";
+    tt.config(special.to_owned() + &new());
+    tt.run("recompute").ok();
+    let times = |it: &Value| [it["time_direct_ms"].clone(), it["time_delegated_ms"].clone()];
+    let before = times(&tt.stream_at(&web));
+    tt.import(&[focus("2025-01-27T10:06:00Z", &web, "special")]);
+    tt.run("report").ok();
+    assert_eq!(times(&tt.stream_at(&web)), before);
+    assert_eq!(tt.tags_at(&web), ["special (rule)"]);
+    let id = tt.id_at(&web);
+    let left = format!("  {id}  web: left as it is: rules or events changed it since\n");
+    tt.run("undo").ok().says(&[&left]);
+    assert_eq!(tt.tags_at(&web), ["special (rule)"]);
+    assert_eq!(tt.tags_at(&api), ["billable (rule)", "work (rule)"]);
+}
+
+#[test]
+fn what_was_inferred_again_stays_changed() {
+    let tt = tagged();
+    let web = tt.dir("work/acme/web");
+    // Inferring again finds other times, and rules give other tags.
+    tt.sql().execute_batch("UPDATE streams SET time_direct_ms = 1000").unwrap();
+    tt.config(new());
+    let tt = tt.at("2025-02-01T00:00:00Z");
+    tt.run("recompute --all").ok().says(&["'tt undo' takes this back."]);
+    let tt = tt.at("2025-02-02T00:00:00Z");
+    tt.run("undo").ok();
+    let stream = tt.stream_at(&web);
+    assert_eq!(tt.tags_at(&web), ["billable (rule)", "work (rule)"]);
+    assert_ne!(stream["time_direct_ms"], 1000);
+    assert_eq!(stream["updated_at"], "2025-02-02T00:00:00Z", "the next push sees it");
+}
+
+#[test]
+fn what_cannot_be_undone_is_not_said_to_be() {
+    let tt = tagged();
+    tt.sql().execute_batch("PRAGMA foreign_keys = ON; DELETE FROM streams").unwrap();
+    let done = tt.run("recompute --all").ok();
+    let done = done.says(&["no rule → 'Work': 3 streams", "This cannot be taken back"]);
+    assert!(!done.out.contains("tt undo"), "{}", done.out);
+    tt.run("undo").fails_about(&["there is nothing to undo"]);
+}
+
+/// A version of the rules counts as that of all streams only if it is.
+#[test]
+fn streams_tagged_since_are_not_taken_for_those_of_the_earlier_rules() {
+    let tt = tagged();
+    tt.config(new());
+    tt.run("recompute").ok();
+    tt.import(&[focus("2025-01-28T22:00:00Z", &tt.dir("work/acme/late"), "main")]);
+    tt.run("report").ok();
+    tt.run("undo").ok();
+    tt.config(old());
+    tt.run("report").warns(
+        "Note: config.toml changed; streams tagged before keep their tags until 'tt recompute'.",
+    );
+    assert_eq!(tt.tags_at(&tt.dir("work/acme/late")), ["acme (rule)", "billable (rule)"]);
+    tt.run("recompute").ok();
+    assert_eq!(tt.tags_at(&tt.dir("work/acme/late")), ["billable (rule)", "work (rule)"]);
+    tt.run("report").ok();
+}
+
+#[test]
+fn an_undo_says_where_rules_will_run_again() {
+    let tt = tagged();
+    tt.import(&[focus("2025-01-28T22:00:00Z", &tt.dir("work/acme/late"), "main")]);
+    tt.config(new());
+    tt.run("recompute").ok();
+    tt.run("undo").ok().says(&[
+        "\nRules will run by themselves on 1 stream on which they had not run before.\nThe other streams \
+         keep their tags until 'tt recompute', or new events.\n",
+    ]);
+    tt.run("report").done();
+    assert_eq!(tt.tags_at(&tt.dir("work/acme/late")), ["acme (rule)", "billable (rule)"]);
+    assert_eq!(tt.tags_at(&tt.dir("work/acme/web")), ["billable (rule)", "work (rule)"]);
+
+    tt.config(old());
+    tt.run("recompute").ok();
+    tt.run("undo").ok().says(&["These streams keep their tags until"]);
+}

@@ -192,11 +192,15 @@ pub(crate) fn verdict(data: &[u8]) {
 pub(crate) fn difference(data: &[u8]) {
     let mut bytes = Bytes(data);
     let files = making::two_files(&mut bytes);
-    differing(&files, &mut bytes);
+    differing(&files, &[], &mut bytes);
 }
 
-/// The same for these two files; what was found.
-pub(crate) fn differing(files: &[String; 2], bytes: &mut Bytes<'_>) -> Difference {
+/// The same for these two files, and on these streams, too; what was found.
+pub(crate) fn differing(
+    files: &[String; 2],
+    streams: &[Stream],
+    bytes: &mut Bytes<'_>,
+) -> Difference {
     let [old, new] = files.each_ref().map(|file| {
         let checkup = check_at(Some(HOME), file);
         checkup.rules.unwrap_or_else(|| panic!("{file}\n{:#?}", checkup.findings))
@@ -219,18 +223,21 @@ pub(crate) fn differing(files: &[String; 2], bytes: &mut Bytes<'_>) -> Differenc
         assert_eq!(changed(witness), Some(index(pair)), "{files:#?}\n{witness:#?}");
     }
     let proofs: Vec<_> = found.territories.iter().map(|it| &it.witness).collect();
-    for _ in 0..32 {
+    let mut near_and_far = || {
         let made = making::stream(bytes);
-        let near = match proofs.get(bytes.choose(2 * proofs.len() + 1)) {
+        match proofs.get(bytes.choose(2 * proofs.len() + 1)) {
             Some(proof) => making::between(proof, &made, bytes),
             None => made,
-        };
-        let Some(winners) = changed(&near) else { continue };
+        }
+    };
+    let made: Vec<_> = (0..32).map(|_| near_and_far()).collect();
+    for near in streams.iter().chain(&made) {
+        let Some(winners) = changed(near) else { continue };
         let territory = found.territories.iter().find(|it| index(&it.pair) == winners);
         let known = found.not_proven.iter().any(|pair| index(pair) == winners);
         assert!(territory.is_some() || known, "{files:#?}\n{winners:?} {near:#?}");
         if let Some(Territory { witness, .. }) = territory {
-            assert!(size(witness) <= size(&near), "{files:#?}\n{witness:#?} {near:#?}");
+            assert!(size(witness) <= size(near), "{files:#?}\n{witness:#?} {near:#?}");
         }
     }
     found

@@ -144,6 +144,22 @@ fn captures_that_do_not_agree() {
 }
 
 #[test]
+fn a_segment_ends_where_it_does() {
+    // `/xya/b` is `[^/]+`, any character, and `a` for whoever lets the first segment end early.
+    let rule = |tag| {
+        format!(
+            "[[rules.auto_tag]]
+when = '''primary_cwd ~ \"/<a>/<b>\" and primary_cwd ~ \"/xya/*\"'''
+tags = ['x:{tag}']\n"
+        )
+    };
+    let found = between(&rule("<b>"), &rule("a"));
+    assert!(found.is_complete(), "{found:#?}");
+    let witnesses: Vec<_> = found.territories.iter().map(|it| &it.witness.primary_cwd).collect();
+    assert_eq!(witnesses, [&Some("/xya/b".to_owned())]);
+}
+
+#[test]
 fn captures_of_sets() {
     let session = ("tmux_session = 'c-<c>'", "['<c>']");
     let found = territories(&[session], &[("tmux_session = ['c-<c>', 'd-<c>']", "['<c>']")]);
@@ -178,7 +194,7 @@ fn files_made_up_at_random() {
         let data = random.bytes(700);
         let mut bytes = Bytes(&data);
         let files = making::two_files(&mut bytes);
-        let found = claims::differing(&files, &mut bytes);
+        let found = claims::differing(&files, &[], &mut bytes);
         differ += usize::from(!found.is_none());
         unproven += found.not_proven.len();
         pairs += found.territories.len();
@@ -186,4 +202,21 @@ fn files_made_up_at_random() {
     }
     assert!((150..450).contains(&differ), "{differ} files differ");
     assert!(20 * unproven < pairs, "{unproven} pairs not proven, {pairs} proven");
+}
+
+#[test]
+fn segments_made_up_at_random() {
+    let mut random = Random(29);
+    let (mut differ, mut same) = (0, 0);
+    let streams = making::in_segments();
+    for _ in 0..150 {
+        let data = random.bytes(200);
+        let mut bytes = Bytes(&data);
+        let files = making::two_files_of_segments(&mut bytes);
+        let found = claims::differing(&files, &streams, &mut bytes);
+        assert!(found.is_complete(), "{files:#?}\n{found:#?}");
+        differ += usize::from(!found.is_none());
+        same += usize::from(found.is_none());
+    }
+    assert!(differ > 50 && same > 10, "{differ} files differ, {same} do not");
 }

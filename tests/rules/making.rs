@@ -429,6 +429,37 @@ pub(crate) fn two_files(bytes: &mut Bytes<'_>) -> [String; 2] {
     [old, new].map(|rules| format!("{}{}", bytes.pick(&homes), rules.concat()))
 }
 
+/// Directories that captures of segments tell apart.
+const SEGMENTS: [&str; 4] = ["a", "b", "aba", "bab"];
+
+/// Two correct rule files that capture several segments of a path, of which one may be fixed, and
+/// that differ in the tags or in the pattern.
+pub(crate) fn two_files_of_segments(bytes: &mut Bytes<'_>) -> [String; 2] {
+    let fixed = bytes.pick(&["aba/*", "bab/*", "*", "a/*", "[ab]ba/*", "*/aba"]);
+    let shape = bytes.pick(&["<x>/<y>", "<x>/<y>/*", "<x>/?<y>", "<x>/a/<y>", "<x>/{a,b}/<y>"]);
+    let turned = bytes.choose(4) == 3;
+    let mut rule = |shape: &str| {
+        let tag = bytes.pick(&["<y>", "a", "<y>", "b", "<x>", "aba"]);
+        format!(
+            "[[rules.auto_tag]]
+when = '''primary_cwd ~ \"{shape}\" and primary_cwd ~ \"{fixed}\"'''
+tags = [\"{tag}\"]\n"
+        )
+    };
+    let other = shape.replace("<x>", "<z>").replace("<y>", "<x>").replace("<z>", "<y>");
+    [rule(shape), rule(if turned { &other } else { shape })]
+}
+
+/// A stream in every directory of two or three of the segments.
+pub(crate) fn in_segments() -> Vec<Stream> {
+    let below = |path: &String| SEGMENTS.map(|segment| format!("{path}/{segment}"));
+    let first = SEGMENTS.map(str::to_owned);
+    let two: Vec<_> = first.iter().flat_map(below).collect();
+    let three: Vec<_> = two.iter().flat_map(below).collect();
+    let all = two.into_iter().chain(three);
+    all.map(|cwd| Stream { primary_cwd: Some(cwd), ..Stream::default() }).collect()
+}
+
 /// The rule with a little of a glob written otherwise, where it has such.
 fn loosened(rule: &str, bytes: &mut Bytes<'_>) -> String {
     let (from, to) = bytes.pick(&[

@@ -192,8 +192,9 @@ impl Judge<'_, '_> {
                 let each = 0..=globs.patterns.len();
                 each.map(move |first| kind.iter().copied().chain([first]).collect::<Vec<_>>())
             };
+            // Before there are as many: two long lists make more than memory holds.
+            meter.spend(kinds.len().saturating_mul(globs.patterns.len() + 1) as u64)?;
             kinds = kinds.iter().flat_map(longer).collect();
-            meter.spend(kinds.len() as u64)?;
         }
         for kind in kinds.iter().filter(|kind| !known.contains(*kind)) {
             let (mut languages, mut but) = (Vec::new(), Vec::new());
@@ -335,10 +336,17 @@ impl Slot {
     fn holding(&self, value: &str) -> Pattern {
         let mut parts = Vec::new();
         let mut rest = value.chars();
+        let mut after_segment = false;
         for step in &self.0 {
             match step {
                 Step::Skip(length) => {
-                    parts.extend(std::iter::repeat_n(Part::Any, *length));
+                    let mut skipped = vec![Part::Any; *length];
+                    // What follows a segment begins with the `/` that ends it. Anything less would
+                    // let the segment end earlier, and the slot begin elsewhere.
+                    if let Some(first) = skipped.first_mut().filter(|_| after_segment) {
+                        *first = Part::Literal("/".to_owned());
+                    }
+                    parts.append(&mut skipped);
                     rest.by_ref().take(*length).for_each(drop);
                 }
                 Step::Segment => {
@@ -346,6 +354,7 @@ impl Slot {
                     rest = skipped_segment(&rest).chars();
                 }
             }
+            after_segment = *step == Step::Segment;
         }
         let inside: String = rest.take_while(|c| *c != '/').collect();
         let below = vec![Part::Literal("/".to_owned()), Part::Star];
