@@ -266,6 +266,8 @@ impl Server {
                 let (revision, rules) = (done.revision, rules.map(Arc::new));
                 document.reviewed = Some(Reviewed { revision, findings, rules });
                 document.tally = None;
+                // Whoever still waits for a tally of this text asks again right away.
+                document.wants_tally = false;
                 if !self.client.pulls {
                     self.publish(&done.uri);
                 }

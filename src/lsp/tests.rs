@@ -370,6 +370,37 @@ fn waiting_requests_are_answered_once() {
     assert_eq!(editor.server.exit(), Some(true));
 }
 
+/// A document that breaks before its tally keeps nobody waiting, and wants none any more.
+#[test]
+fn a_document_that_breaks_keeps_nobody_waiting() {
+    let mut editor = editor();
+    let uris = ["a", "b"].map(|name| format!("file:///{name}.toml"));
+    let at = |uri: &str| json!({ "textDocument": { "uri": uri }, "position": { "line": 1, "character": 9 } });
+    for uri in &uris {
+        let document = json!({ "uri": uri, "languageId": "toml", "version": 1, "text": TWO });
+        editor.tell("textDocument/didOpen", json!({ "textDocument": document }));
+    }
+    while let Some(job) = editor.server.review() {
+        let done = job.run(&editor.server.env, &Known::default());
+        editor.server.done(done);
+    }
+    let [first, second] = &uris;
+    let of_first = editor.start("textDocument/hover", at(first));
+    assert!(editor.server.documents[first].wants_tally);
+    editor.tell(
+        "textDocument/didChange",
+        json!({
+            "textDocument": { "uri": first, "version": 2 },
+            "contentChanges": [{ "text": TWO.replace("match =", "mach =") }],
+        }),
+    );
+    let of_second = editor.start("textDocument/hover", at(second));
+    editor.settle();
+    assert_eq!(editor.answer(of_first).unwrap()["result"], Value::Null);
+    assert!(editor.answer(of_second).unwrap()["result"].is_object());
+    assert!(!editor.server.documents[first].wants_tally);
+}
+
 #[test]
 fn clients_that_pull_are_not_pushed() {
     let mut editor = silent();
