@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::wire::Refusal;
-use super::{Known, KnownStream, Server};
+use super::{Done, Known, KnownStream, Outcome, Server};
 use crate::rules::{Env, Stream};
 
 const URI: &str = "file:///home/sami/.config/tt/config.toml";
@@ -399,6 +399,33 @@ fn a_document_that_breaks_keeps_nobody_waiting() {
     assert_eq!(editor.answer(of_first).unwrap()["result"], Value::Null);
     assert!(editor.answer(of_second).unwrap()["result"].is_object());
     assert!(!editor.server.documents[first].wants_tally);
+}
+
+#[test]
+fn work_that_panics_is_answered_too() {
+    let mut editor = editor();
+    let at = json!({ "textDocument": { "uri": URI }, "position": { "line": 1, "character": 9 } });
+    let fail = |editor: &mut Editor| {
+        let revision = editor.server.documents[URI].revision;
+        let result = Outcome::of(|| panic!("as some work of a test may"));
+        editor.server.done(Done { uri: URI.to_owned(), revision, result });
+        editor.heard.extend(editor.server.take_answers());
+    };
+    editor.open(TWO);
+    let waits_for_review = editor.start("textDocument/hover", at.clone());
+    fail(&mut editor);
+    assert_eq!(editor.answer(waits_for_review).unwrap()["error"]["code"], -32603);
+    assert!(editor.server.review().is_none(), "it would fail again");
+    assert_eq!(editor.ask("textDocument/hover", at.clone()), Value::Null);
+    // The next text is nobody's fault.
+    editor.open(TWO);
+    let done = editor.server.review().unwrap().run(&editor.server.env, &Known::default());
+    editor.server.done(done);
+    let waits_for_tally = editor.start("textDocument/hover", at.clone());
+    fail(&mut editor);
+    assert_eq!(editor.answer(waits_for_tally).unwrap()["error"]["code"], -32603);
+    assert!(editor.server.tally().is_none());
+    assert!(editor.ask("textDocument/hover", at).is_object());
 }
 
 #[test]
