@@ -342,13 +342,13 @@ impl<'t> Walk<'t> {
     /// Where a rule's key begins a line that an open bracket leaves it no place in, the bracket was
     /// forgotten.
     fn close_what_was_forgotten(&mut self, token: &Token) {
-        let of_rule = ["rules", "auto_tag"];
         let Some(open) = self.open.last() else { return };
-        let path: Vec<_> = self.header.iter().chain(self.keys.iter().take(open.keys)).collect();
+        // The table in braces of a rule that has no key yet has a place for it.
+        let has_place = open.curly && open.keys == 0;
         let rest = self.text.get(token.span().end()..).unwrap_or_default();
         let is_key = RULE_KEYS.iter().any(|(key, _)| *key == self.raw(token))
             && rest.trim_start().starts_with('=');
-        if is_key && self.header == of_rule && !(open.curly && path == of_rule) {
+        if is_key && !has_place && self.header == ["rules", "auto_tag"] {
             self.open.clear();
             self.keys.clear();
             self.awaited = Awaited::Key;

@@ -22,7 +22,7 @@
 //! INVARIANT (newest): what is told of a document was computed from the text that it has then.
 //!
 //! INVARIANT (answered): every request gets exactly one answer, whatever it holds; those that wait
-//! when their document closes get theirs then.
+//! when their document closes get theirs then, and those that wait for work that fails, then.
 
 mod completion;
 mod context;
@@ -39,6 +39,7 @@ pub mod wire;
 
 use std::collections::BTreeMap;
 use std::mem;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
 use lsp_server::{ErrorCode, Notification, Request, RequestId};
@@ -144,19 +145,29 @@ pub struct Done {
 enum Outcome {
     Reviewed(Option<Review>),
     Tallied(Tally),
+    /// It panicked.
+    Failed,
+}
+
+impl Outcome {
+    /// What comes of some work. A panic is a mistake of ours, which is no reason to leave people
+    /// without an answer.
+    fn of(work: impl FnOnce() -> Self) -> Self {
+        panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or(Self::Failed)
+    }
 }
 
 impl Job {
-    /// Does it.
+    /// Does it. Never panics: a job that fails is done too, and the server told so.
     #[must_use]
     pub fn run(self, env: &Env, known: &Known) -> Done {
-        let result = match self.task {
+        let result = Outcome::of(|| match self.task {
             Task::Review(file) => {
                 let ours = context::has_rules(file.text());
                 Outcome::Reviewed(ours.then(|| rules::review(&file, env, &Asked::default())))
             }
             Task::Tally(judged) => Outcome::Tallied(known.tally(&judged.0)),
-        };
+        });
         Done { uri: self.uri, revision: self.revision, result }
     }
 }
@@ -266,6 +277,8 @@ impl Server {
                 let (revision, rules) = (done.revision, rules.map(Arc::new));
                 document.reviewed = Some(Reviewed { revision, findings, rules });
                 document.tally = None;
+                // Whoever still waits for a tally of this text asks again right away.
+                document.wants_tally = false;
                 if !self.client.pulls {
                     self.publish(&done.uri);
                 }
@@ -274,8 +287,33 @@ impl Server {
                 document.tally = Some(tally);
                 document.wants_tally = false;
             }
+            Outcome::Failed => self.failed(&done.uri),
         }
         self.answer_waiting();
+    }
+
+    /// Refuses what waits for work on a document that failed. A text that could not be reviewed
+    /// has nothing proven of it, and is not tried again until it changes.
+    fn failed(&mut self, uri: &str) {
+        let Some(document) = self.documents.get_mut(uri) else { return };
+        document.wants_tally = false;
+        let is_unreviewed = document.current().is_none();
+        if is_unreviewed {
+            let revision = document.revision;
+            document.reviewed = Some(Reviewed { revision, findings: Vec::new(), rules: None });
+            document.tally = None;
+        }
+        if is_unreviewed && !self.client.pulls {
+            self.publish(uri);
+        }
+        let why = "the analysis failed, which is a defect of tt";
+        let text = format!("{uri}: {why}");
+        self.tell(method::LOG, json!({ "type": lsp::MessageType::ERROR, "message": text }));
+        let asks = |request: &Request| {
+            let asked = request.params.pointer("/textDocument/uri");
+            asked.and_then(Value::as_str) == Some(uri)
+        };
+        self.refuse_waiting(asks, ErrorCode::InternalError, why);
     }
 
     /// Takes what the database knows.

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::wire::Refusal;
-use super::{Known, KnownStream, Server};
+use super::{Done, Known, KnownStream, Outcome, Server};
 use crate::rules::{Env, Stream};
 
 const URI: &str = "file:///home/sami/.config/tt/config.toml";
@@ -368,6 +368,64 @@ fn waiting_requests_are_answered_once() {
     assert_eq!(editor.answer(sixth).unwrap()["error"]["code"], -32800);
     editor.tell("exit", Value::Null);
     assert_eq!(editor.server.exit(), Some(true));
+}
+
+/// A document that breaks before its tally keeps nobody waiting, and wants none any more.
+#[test]
+fn a_document_that_breaks_keeps_nobody_waiting() {
+    let mut editor = editor();
+    let uris = ["a", "b"].map(|name| format!("file:///{name}.toml"));
+    let at = |uri: &str| json!({ "textDocument": { "uri": uri }, "position": { "line": 1, "character": 9 } });
+    for uri in &uris {
+        let document = json!({ "uri": uri, "languageId": "toml", "version": 1, "text": TWO });
+        editor.tell("textDocument/didOpen", json!({ "textDocument": document }));
+    }
+    while let Some(job) = editor.server.review() {
+        let done = job.run(&editor.server.env, &Known::default());
+        editor.server.done(done);
+    }
+    let [first, second] = &uris;
+    let of_first = editor.start("textDocument/hover", at(first));
+    assert!(editor.server.documents[first].wants_tally);
+    editor.tell(
+        "textDocument/didChange",
+        json!({
+            "textDocument": { "uri": first, "version": 2 },
+            "contentChanges": [{ "text": TWO.replace("match =", "mach =") }],
+        }),
+    );
+    let of_second = editor.start("textDocument/hover", at(second));
+    editor.settle();
+    assert_eq!(editor.answer(of_first).unwrap()["result"], Value::Null);
+    assert!(editor.answer(of_second).unwrap()["result"].is_object());
+    assert!(!editor.server.documents[first].wants_tally);
+}
+
+#[test]
+fn work_that_panics_is_answered_too() {
+    let mut editor = editor();
+    let at = json!({ "textDocument": { "uri": URI }, "position": { "line": 1, "character": 9 } });
+    let fail = |editor: &mut Editor| {
+        let revision = editor.server.documents[URI].revision;
+        let result = Outcome::of(|| panic!("as some work of a test may"));
+        editor.server.done(Done { uri: URI.to_owned(), revision, result });
+        editor.heard.extend(editor.server.take_answers());
+    };
+    editor.open(TWO);
+    let waits_for_review = editor.start("textDocument/hover", at.clone());
+    fail(&mut editor);
+    assert_eq!(editor.answer(waits_for_review).unwrap()["error"]["code"], -32603);
+    assert!(editor.server.review().is_none(), "it would fail again");
+    assert_eq!(editor.ask("textDocument/hover", at.clone()), Value::Null);
+    // The next text is nobody's fault.
+    editor.open(TWO);
+    let done = editor.server.review().unwrap().run(&editor.server.env, &Known::default());
+    editor.server.done(done);
+    let waits_for_tally = editor.start("textDocument/hover", at.clone());
+    fail(&mut editor);
+    assert_eq!(editor.answer(waits_for_tally).unwrap()["error"]["code"], -32603);
+    assert!(editor.server.tally().is_none());
+    assert!(editor.ask("textDocument/hover", at).is_object());
 }
 
 #[test]

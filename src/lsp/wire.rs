@@ -5,7 +5,8 @@
 //! and the next line that names a length is taken for the next message. The types of messages are
 //! those of `lsp-server`.
 //!
-//! INVARIANT (bounded reading): whatever comes in, at most [`MAX_BODY`] bytes of it are held.
+//! INVARIANT (bounded reading): whatever comes in, a [`Reader`] holds at most [`MAX_BODY`] bytes of
+//! it. How many bodies wait after that is up to who takes them.
 
 use std::io::{self, BufRead, Read, Write};
 

@@ -30,7 +30,7 @@ use super::stream::Stream;
 use super::syntax::edits::Cutter;
 use crate::diag::{Code, Edit, Finding, Safety, Span, quote};
 
-/// How much text the moves of one review may carry, in bytes; the first may carry any amount. Each
+/// How much text the moves of one review may replace, in bytes; the first may any amount. Each
 /// repeats what it moves past, and thousands of rules may be shadowed by the first of a file.
 /// [`fix`](super::fix) makes the others all the same.
 const MOST_MOVED: usize = 1 << 18;
@@ -64,7 +64,7 @@ struct Adviser<'a> {
     known: &'a [Finding],
     cases: &'a Cases,
     cutter: Cutter<'a>,
-    /// How much text the moves carry so far.
+    /// How much text the moves replace so far.
     moved: Cell<usize>,
 }
 
@@ -215,15 +215,7 @@ impl Adviser<'_> {
         if let Some(objection) = objection(self.rules, self.cases, rule, Some(coverer)) {
             return finding.note(objection);
         }
-        let moving = [(rule.info.index(), parts(rule))];
-        let moved = self.cutter.moved(&moving, coverer.info.index()).filter(|(_, replacement)| {
-            let before = self.moved.get();
-            let fits = before == 0 || before + replacement.len() <= MOST_MOVED;
-            if fits {
-                self.moved.set(before + replacement.len());
-            }
-            fits
-        });
+        let moved = self.moved(rule, coverer);
         finding.edit = moved.map(|(span, replacement)| Edit {
             title,
             span,
@@ -231,6 +223,19 @@ impl Adviser<'_> {
             safety: Safety::Safe,
         });
         finding
+    }
+
+    /// The move of a rule above an earlier one, if there is room for it. What there is no room for
+    /// is not even put together.
+    fn moved(&self, rule: &Rule, above: &Rule) -> Option<(Span, String)> {
+        let (from, to) = (rule.info.index(), above.info.index());
+        let (before, reach) = (self.moved.get(), self.cutter.reach(from, to)?);
+        if before > 0 && before + reach > MOST_MOVED {
+            return None;
+        }
+        let moved = self.cutter.moved(&[(from, parts(rule))], to)?;
+        self.moved.set(before + reach);
+        Some(moved)
     }
 
     /// The finding, with the edit that removes the rule.

@@ -15,12 +15,17 @@ use std::collections::BTreeMap;
 
 use unicode_normalization::UnicodeNormalization;
 
+use super::engine::{self, TableId};
 use super::fields::{Field, Type};
 use super::ir::pattern::Class;
 use super::ir::{Atom, Checked, Conjunct, Part, Pattern, Predicate, Rule, RuleId, RuleSet, Test};
 use super::stream::Stream;
+use super::table::Table;
 use super::{Env, Rules, Scratch, check, show};
 use crate::diag::SourceFile;
+
+/// Under so many other homes the rules are tried, those met first.
+const MOST_HOMES: usize = 16;
 
 /// How a stream misses a rule.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -52,30 +57,49 @@ pub struct Near<'r> {
     file: &'r SourceFile,
     rules: &'r Checked<RuleSet>,
     compiled: Rules,
-    /// The enabled rules in small letters.
-    folded: Vec<Rule>,
-    /// The rules with another directory for `~`, by that directory.
-    elsewhere: BTreeMap<String, Option<Rules>>,
     scratch: Scratch,
+    /// The rules in small letters, once a stream asks for them.
+    folded: Option<Folded>,
+    /// The rules with another directory for `~`, by that directory.
+    elsewhere: BTreeMap<String, Option<(Rules, Scratch)>>,
+}
+
+/// The enabled rules in small letters.
+struct Folded {
+    table: Table,
+    id: TableId,
+    scratch: Scratch,
+}
+
+impl Folded {
+    fn new(rules: &RuleSet) -> Self {
+        let enabled = rules.rules.iter().filter(|rule| rule.info.enabled);
+        let folded: Vec<_> = enabled.map(folded).collect();
+        let (table, scratch) = (Table::of_rules(&folded), Scratch::default());
+        Self { table, id: TableId::fresh(), scratch }
+    }
+
+    fn first_match(&mut self, stream: &Stream) -> Option<RuleId> {
+        engine::first_match(&self.table, self.id, stream, &mut self.scratch)
+    }
 }
 
 impl<'r> Near<'r> {
     /// The rules of `file`, which were checked before.
     #[must_use]
     pub fn new(file: &'r SourceFile, rules: &'r Checked<RuleSet>) -> Self {
-        let folded = rules.rules.iter().filter(|rule| rule.info.enabled).map(folded).collect();
         Self {
             file,
             rules,
             compiled: rules.compile(),
-            folded,
-            elsewhere: BTreeMap::new(),
             scratch: Scratch::default(),
+            folded: None,
+            elsewhere: BTreeMap::new(),
         }
     }
 
-    /// The first rule that a stream which no rule matches nearly matches. Costs a look at every
-    /// rule, and for a home not met before, another check of the file.
+    /// The first rule that a stream which no rule matches nearly matches. Costs three
+    /// searches; the first time, and for each of the first [`MOST_HOMES`] homes, also a table.
     pub fn of(&mut self, stream: &Stream) -> Option<Miss> {
         let all = [self.itself(stream), self.by_case(stream), self.by_home(stream)];
         all.into_iter().flatten().min()
@@ -95,10 +119,10 @@ impl<'r> Near<'r> {
         Some(Miss { rule: id, kind: Kind::Itself, add, value: show::at_home(&directory, homes) })
     }
 
-    fn by_case(&self, stream: &Stream) -> Option<Miss> {
+    fn by_case(&mut self, stream: &Stream) -> Option<Miss> {
         let small = small(stream);
-        let rule = self.folded.iter().find(|rule| rule.holds(&small))?;
-        let rule = self.rules.rules.get(rule.info.id.index())?;
+        let folded = self.folded.get_or_insert_with(|| Folded::new(self.rules));
+        let rule = self.rules.rules.get(folded.first_match(&small)?.index())?;
         let (id, homes) = (rule.info.id, &self.rules.homes);
         // The value that is to blame, and the pattern it would match.
         let misses = globs(rule).into_iter().find_map(|(field, pattern)| {
@@ -122,12 +146,16 @@ impl<'r> Near<'r> {
         let directory = stream.primary_cwd.as_ref()?;
         let directory: String = directory.nfc().collect();
         let home = home_of(&directory, &self.rules.homes)?;
+        if self.elsewhere.len() >= MOST_HOMES && !self.elsewhere.contains_key(&home) {
+            return None;
+        }
         let file = self.file;
         let rules = self.elsewhere.entry(home.clone()).or_insert_with(|| {
             let env = Env { home: Some(home.clone()) };
-            check(file, &env).rules.map(|rules| rules.compile())
+            check(file, &env).rules.map(|rules| (rules.compile(), Scratch::default()))
         });
-        let id = rules.as_ref()?.first_match_with(stream, &mut self.scratch)?;
+        let (rules, scratch) = rules.as_mut()?;
+        let id = rules.first_match_with(stream, scratch)?;
         Some(Miss { rule: id, kind: Kind::Home, add: Some(home), value: directory })
     }
 }
@@ -347,5 +375,47 @@ tags = ["personal"]
         }
         assert_eq!(near(&at("/srv/work/acme/x")), None);
         assert_eq!(near(&at("/home/other/data/x")), None, "not below '~'");
+    }
+
+    #[test]
+    fn not_every_home_is_tried() {
+        let file = SourceFile::new("config.toml", RULES);
+        let rules = check(&file, &Env { home: Some("/home/u".to_owned()) }).rules.unwrap();
+        let mut near = Near::new(&file, &rules);
+        let mut is_near = |n: usize| near.of(&at(&format!("/home/u{n}/work/acme/x"))).is_some();
+        assert!((0..MOST_HOMES).all(&mut is_near));
+        assert!(!is_near(MOST_HOMES) && is_near(0));
+    }
+
+    /// What the table of small letters says is what the rules in small letters say.
+    #[test]
+    fn folded_rules_are_found_like_others() {
+        let text = r#"
+[[rules.auto_tag]]
+match = { repo = "A[A-Zb]{C,c,É}?", agent = ["X", "ü*"] }
+tags = ["a"]
+
+[[rules.auto_tag]]
+enabled = false
+when = "repo ~ 'a*'"
+tags = ["off"]
+
+[[rules.auto_tag]]
+when = "not (repo ~ '[!A-C]*') and agent != 'Ü'"
+tags = ["b"]
+"#;
+        let file = SourceFile::new("config.toml", text);
+        let checkup = check(&file, &Env { home: None });
+        let rules = checkup.rules.unwrap_or_else(|| panic!("{:?}", checkup.findings));
+        let mut table = Folded::new(&rules);
+        let slow: Vec<_> = rules.rules.iter().filter(|it| it.info.enabled).map(folded).collect();
+        for repo in [None, Some("abcd"), Some("azéx"), Some("aBE\u{301}x"), Some("D"), Some("b")] {
+            for agent in ["x", "üb", "U\u{308}", "y"] {
+                let (repo, agent) = (repo.map(str::to_owned), vec![agent.to_owned()]);
+                let stream = small(&Stream { repo, agent, ..Stream::default() });
+                let expected = slow.iter().find(|it| it.holds(&stream)).map(|it| it.info.id);
+                assert_eq!(table.first_match(&stream), expected, "{stream:?}");
+            }
+        }
     }
 }

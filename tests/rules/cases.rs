@@ -11,7 +11,7 @@ use tt::rules::analysis::{Analysis, Budget, Options, Verdict, analyse};
 use tt::rules::cases::coverage::{Coverage, GapKind, coverage};
 use tt::rules::cases::generate::{case, missing};
 use tt::rules::cases::run::{Why, run};
-use tt::rules::cases::{Case, Expect};
+use tt::rules::cases::{Case, Expect, Names};
 use tt::rules::{Checked, Checkup, Env, RuleSet, Rules, Stream};
 
 use crate::claims;
@@ -128,7 +128,7 @@ fn coverage_says_what_is_so() {
         let tests: String = {
             let file = File::of(&text);
             let winner = |stream: &Stream| file.table.first_match(stream);
-            let case = |stream| case(winner(stream)?, stream, &file.rules, &file.table);
+            let case = |stream| case(winner(stream)?, stream, &Names::of(&file.rules), &file.table);
             streams.iter().filter_map(case).collect()
         };
         let file = File::of(&format!("{text}{tests}"));
@@ -141,7 +141,7 @@ fn coverage_says_what_is_so() {
             .iter()
             .filter_map(|gap| {
                 assert_eq!(file.table.first_match(&gap.stream), Some(gap.rule));
-                let case = case(gap.rule, &gap.stream, &file.rules, &file.table);
+                let case = case(gap.rule, &gap.stream, &Names::of(&file.rules), &file.table);
                 all_written &= case.is_some();
                 assert!(case.is_some() || !adds_up(&gap.stream), "{text}\n{gap:?}");
                 case

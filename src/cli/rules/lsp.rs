@@ -5,6 +5,7 @@
 //! keystrokes the last alone is reviewed; and a large database is never waited for.
 
 use std::io::{self, BufReader, Write};
+use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvError, Sender, SyncSender, TryRecvError};
@@ -21,8 +22,9 @@ use crate::tagging::Viewer;
 
 /// So many streams, the newest, are looked at.
 const MOST_STREAMS: u32 = 20_000;
-/// So many messages wait to be handled; then the editor's pipe fills up.
-const MOST_MESSAGES: usize = 16;
+/// So many messages wait to be handled; then the editor's pipe fills up. With the one that is read
+/// and the one that is handled, that is at most six times [`wire::MAX_BODY`].
+const MOST_MESSAGES: usize = 4;
 
 /// What the server is told.
 enum Event {
@@ -166,7 +168,9 @@ impl Helper {
 
     fn work(mut self, todo: &Receiver<Option<Job>>, events: &SyncSender<Event>) {
         while let Ok(job) = todo.recv() {
-            let known = self.look().map(Event::Known);
+            // A panic costs what was to be seen, and nobody an answer; the job looks after itself.
+            let known = panic::catch_unwind(AssertUnwindSafe(|| self.look())).ok().flatten();
+            let known = known.map(Event::Known);
             let done = job.map(|job| Event::Done(job.run(&self.env, &self.known)));
             for event in known.into_iter().chain(done).chain([Event::Idle(self.who)]) {
                 if events.send(event).is_err() {

@@ -11,7 +11,7 @@
 //! A case names its rule, so of two neighbours that both hold for its stream it fails as soon as
 //! they change places. What the budget does not suffice to prove is not counted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Case, run};
 use crate::diag::Span;
@@ -123,9 +123,10 @@ pub fn coverage(
     let runs = run::run(cases, rules, table);
     let passing = cases.iter().zip(&runs).filter(|(_, run)| run.passed);
     let won = passing.filter_map(|(case, run)| Some((run.won.as_ref()?.0, &case.stream)));
-    let won: Vec<_> = won.collect();
+    let mut by_rule: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    won.for_each(|(rule, stream)| by_rule.entry(rule).or_default().push(stream));
     let inquiry = Inquiry::new(rules, budget);
-    let mut counter = Counter { table, won, inquiry, coverage: Coverage::default() };
+    let mut counter = Counter { table, won: by_rule, inquiry, coverage: Coverage::default() };
     let enabled: Vec<_> = rules.rules.iter().filter(|rule| rule.info.enabled).collect();
     for (at, rule) in enabled.iter().enumerate() {
         if let Some(judgement) = analysis.rules.get(rule.info.index()) {
@@ -140,15 +141,15 @@ pub fn coverage(
 
 struct Counter<'r> {
     table: &'r Rules,
-    /// Streams of passing cases, with the rules that win them.
-    won: Vec<(RuleId, &'r Stream)>,
+    /// Streams of passing cases, by the rule that wins them.
+    won: BTreeMap<RuleId, Vec<&'r Stream>>,
     inquiry: Inquiry<'r>,
     coverage: Coverage,
 }
 
 impl<'r> Counter<'r> {
     fn streams(&self, id: RuleId) -> Vec<&'r Stream> {
-        self.won.iter().filter(|(rule, _)| *rule == id).map(|(_, stream)| *stream).collect()
+        self.won.get(&id).cloned().unwrap_or_default()
     }
 
     fn rule(&mut self, rule: &Rule, verdict: &Verdict) {

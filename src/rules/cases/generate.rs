@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::given::{toml_string, written};
-use super::{Case, call, check, run};
+use super::{Case, Names, read, run};
 use crate::diag::{Sink, SourceFile};
 use crate::rules::analysis::{Analysis, Verdict};
 use crate::rules::ir::{Checked, RuleId, RuleSet};
@@ -32,6 +32,7 @@ pub fn missing(
     cases: &[Case],
 ) -> Generated {
     let reached = reached(rules, table, cases);
+    let names = Names::of(rules);
     let mut generated = Generated::default();
     for (rule, judgement) in rules.rules.iter().zip(&analysis.rules) {
         let id = rule.info.id;
@@ -39,7 +40,7 @@ pub fn missing(
             continue;
         }
         match &judgement.verdict {
-            Verdict::Reachable { witness } => match case(id, witness, rules, table) {
+            Verdict::Reachable { witness } => match case(id, witness, &names, table) {
                 Some(case) => generated.cases.push((id, case)),
                 None => generated.left.push(id),
             },
@@ -61,14 +62,10 @@ pub(super) fn reached(rules: &RuleSet, table: &Rules, cases: &[Case]) -> BTreeSe
 /// A case in TOML that passes, whose stream is this one and is won by the rule. `None` if there is
 /// no such case: of a stream whose lengths of time do not add up, say, none can be written.
 #[must_use]
-pub fn case(
-    id: RuleId,
-    stream: &Stream,
-    rules: &Checked<RuleSet>,
-    table: &Rules,
-) -> Option<String> {
+pub fn case(id: RuleId, stream: &Stream, names: &Names<'_>, table: &Rules) -> Option<String> {
+    let rules = names.rules;
     let outcome = table.outcome(id, stream);
-    let rule = toml_string(&call(&rules.rules, rules.rules.get(id.index())?));
+    let rule = toml_string(&names.call(rules.rules.get(id.index())?));
     let tags: Vec<_> = outcome.tags.iter().map(|tag| toml_string(tag)).collect();
     let project = outcome.project.map(|project| format!(", project = {}", toml_string(&project)));
     let text = format!(
@@ -79,7 +76,7 @@ pub fn case(
     );
     let (file, mut sink) = (SourceFile::new("", text), Sink::default());
     let node = syntax::toml::parse(&file, &mut sink);
-    let cases = check(&node.cases, Some(rules), &file, &mut sink);
+    let cases = read(&node.cases, Some(names), &file, &mut sink);
     let sound = sink.is_empty() && reached(rules, table, &cases.sound).contains(&id);
     sound.then(|| file.text().to_owned())
 }

@@ -158,7 +158,7 @@ impl Reader<'_> {
     /// A text with the home directory for `~`.
     fn text(&mut self, text: &Text) -> Option<String> {
         let Some(rest) = below_home(&text.text) else { return Some(unescaped(&text.text)) };
-        match self.rules.map(|rules| rules.homes.first()) {
+        match self.names.map(|names| names.rules.homes.first()) {
             Some(Some(home)) => Some(format!("{home}{rest}")),
             Some(None) => {
                 self.homeless.push(text.span);

@@ -29,9 +29,9 @@ pub mod generate;
 mod given;
 pub mod run;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::ir::{Checked, Rule, RuleId, RuleSet};
+use super::ir::{Checked, Rule, RuleId, RuleInfo, RuleSet};
 use super::stream::Stream;
 use super::syntax::embedded::Text;
 use super::syntax::{CaseNode, ExpectNode};
@@ -116,7 +116,16 @@ pub fn check(
     file: &SourceFile,
     sink: &mut Sink,
 ) -> Cases {
-    let mut reader = Reader { rules: rules.map(|rules| &**rules), sink, homeless: Vec::new() };
+    read(written, rules.map(Names::of).as_ref(), file, sink)
+}
+
+fn read(
+    written: &[CaseNode],
+    names: Option<&Names<'_>>,
+    file: &SourceFile,
+    sink: &mut Sink,
+) -> Cases {
+    let mut reader = Reader { names, sink, homeless: Vec::new() };
     let mut cases = Cases::default();
     for (index, node) in written.iter().enumerate() {
         let info = CaseInfo {
@@ -130,11 +139,11 @@ pub fn check(
         }
     }
     reader.without_home();
-    if rules.is_some() { cases } else { Cases::default() }
+    if names.is_some() { cases } else { Cases::default() }
 }
 
 struct Reader<'a> {
-    rules: Option<&'a RuleSet>,
+    names: Option<&'a Names<'a>>,
     sink: &'a mut Sink,
     /// Values that begin with `~`, where it stands for nothing.
     homeless: Vec<Span>,
@@ -159,24 +168,22 @@ impl Reader<'_> {
 
     /// The rule of that name, and of several the first.
     fn rule(&mut self, name: &Text) -> Option<RuleId> {
-        let rules = &self.rules?.rules;
-        let mut found = called(rules, &name.text).into_iter();
-        let Some(first) = found.next() else {
-            self.sink.push(unknown_rule(rules, name));
+        let names = self.names?;
+        let Some(Called { first, only }) = names.called(&name.text) else {
+            self.sink.push(unknown_rule(&names.rules.rules, name));
             return None;
         };
-        if found.next().is_some() {
+        if !only {
             let headline = format!("several rules are called {}", quote(&name.text));
             self.sink.push(
                 Finding::new(Code::TestedRule, name.span, headline)
                     .label("taken for the first of them")
                     .help(format!(
-                        "give each a name of its own, or write which: \"{}\" is the first",
-                        first.info.id
+                        "give each a name of its own, or write which: \"{first}\" is the first"
                     )),
             );
         }
-        Some(first.info.id)
+        Some(first)
     }
 
     fn without_home(&mut self) {
@@ -193,22 +200,52 @@ impl Reader<'_> {
     }
 }
 
-/// The rules that a case may call so: those of this name; if there is none, the one whose number
-/// it is (`rule 3`).
-fn called<'r>(rules: &'r [Rule], name: &str) -> Vec<&'r Rule> {
-    let named: Vec<_> =
-        rules.iter().filter(|rule| rule.info.name.as_deref() == Some(name)).collect();
-    if !named.is_empty() {
-        return named;
-    }
-    rules.iter().filter(|rule| rule.info.id.to_string() == name).collect()
+/// The rules of a file by what cases may call them.
+#[derive(Clone, Debug)]
+pub struct Names<'r> {
+    rules: &'r Checked<RuleSet>,
+    by_name: BTreeMap<&'r str, Called>,
 }
 
-/// How a case calls a rule.
-fn call(rules: &[Rule], rule: &Rule) -> String {
-    let title = rule.info.title();
-    let only = called(rules, &title).len() == 1;
-    if only { title } else { rule.info.id.to_string() }
+/// The rules that a case calls by one name.
+#[derive(Clone, Copy, Debug)]
+struct Called {
+    first: RuleId,
+    /// Whether there is no other.
+    only: bool,
+}
+
+impl<'r> Names<'r> {
+    /// The names of these rules. Costs a look at each.
+    #[must_use]
+    pub fn of(rules: &'r Checked<RuleSet>) -> Self {
+        let mut by_name = BTreeMap::new();
+        for RuleInfo { id, name, .. } in rules.rules.iter().map(|rule| &rule.info) {
+            let Some(name) = name else { continue };
+            let called = |called: &mut Called| called.only = false;
+            by_name
+                .entry(name.as_str())
+                .and_modify(called)
+                .or_insert(Called { first: *id, only: true });
+        }
+        Self { rules, by_name }
+    }
+
+    /// The rules of this name; if there is none, the one whose number it is (`rule 3`).
+    fn called(&self, name: &str) -> Option<Called> {
+        self.by_name.get(name).copied().or_else(|| {
+            let number: usize = name.strip_prefix("rule ")?.parse().ok()?;
+            let first = self.rules.rules.get(number.checked_sub(1)?)?.info.id;
+            (first.to_string() == name).then_some(Called { first, only: true })
+        })
+    }
+
+    /// How a case calls a rule.
+    fn call(&self, rule: &Rule) -> String {
+        let title = rule.info.title();
+        let only = self.called(&title).is_some_and(|it| it.only);
+        if only { title } else { rule.info.id.to_string() }
+    }
 }
 
 fn unknown_rule(rules: &[Rule], name: &Text) -> Finding {

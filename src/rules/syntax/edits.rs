@@ -50,6 +50,14 @@ impl<'f> Cutter<'f> {
         Some(self.moved_blocks(&blocks.collect::<Option<Vec<_>>>()?, self.block(above, &[])?))
     }
 
+    /// How many bytes of the file the move of one rule above an earlier one would replace: as long
+    /// is the replacement, but for the ends of lines it may add. Costs nothing.
+    #[must_use]
+    pub fn reach(&self, rule: usize, above: usize) -> Option<usize> {
+        let places = if self.in_list()? { self.headers } else { &self.layout.blocks };
+        places.get(rule)?.end.checked_sub(places.get(above)?.start)
+    }
+
     /// What to take out, so that a rule is gone.
     #[must_use]
     pub fn removed(&self, rule: usize, parts: &[Span]) -> Option<Span> {
@@ -114,8 +122,11 @@ impl<'f> Cutter<'f> {
         let text = self.file.slice(block).trim_end();
         let last = text.rfind('\n').map_or(text, |newline| text.get(newline..).unwrap_or_default());
         let end = block.start + text.len();
-        last.trim_start().starts_with('#')
-            && self.layout.comments.iter().any(|comment| comment.end == end)
+        last.trim_start().starts_with('#') && self.is_end_of_comment(end)
+    }
+
+    fn is_end_of_comment(&self, byte: usize) -> bool {
+        self.layout.comments.binary_search_by_key(&byte, |comment| comment.end).is_ok()
     }
 
     fn removed_block(&self, block: Span) -> Span {
@@ -145,8 +156,10 @@ impl<'f> Cutter<'f> {
         let gap = Span::new(before.end, element.start);
         let between = Gap::read(text, gap)?;
         let above = text.get(..target.start)?.trim_end().len();
-        let under_comment = self.layout.comments.iter().any(|comment| comment.end == above);
-        if between.comments || under_comment || Follows::read(text, element.end).comment {
+        if between.comments
+            || self.is_end_of_comment(above)
+            || Follows::read(text, element.end).comment
+        {
             return None;
         }
         let all = [element, gap, Span::new(target.start, before.end)];

@@ -27,7 +27,7 @@ use crate::diag::{SourceFile, Span};
 /// Where comments and rules of a file stand.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Layout {
-    /// Every comment, from its `#` to the end of the line.
+    /// Every comment, from its `#` to the end of the line, in the order of the file.
     pub comments: Vec<Span>,
     /// The block of every rule; see the head of this module.
     pub blocks: Vec<Span>,

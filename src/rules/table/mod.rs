@@ -40,7 +40,7 @@ mod tests;
 pub mod text;
 
 use super::fields::{FIELDS, Field, Type};
-use super::ir::{Checked, RuleId, RuleSet};
+use super::ir::{Checked, Rule, RuleId, RuleSet};
 use super::lang::Intervals;
 pub use condition::{Fact, ResidualId, Residuals};
 use number::NumberTable;
@@ -112,6 +112,11 @@ impl Table {
     #[must_use]
     pub fn compile(rules: &Checked<RuleSet>) -> Self {
         Self::of(Plan::of(rules.rules.iter().filter(|rule| rule.info.enabled)))
+    }
+
+    /// Compiles rules that were made of checked ones: all of them.
+    pub(super) fn of_rules(rules: &[Rule]) -> Self {
+        Self::of(Plan::of(rules.iter()))
     }
 
     fn of(plan: Plan<'_>) -> Self {

@@ -11,7 +11,7 @@ use crate::cli::error::{Failure, Outcome};
 use crate::cli::rules::shape;
 use crate::diag::render;
 use crate::rules::cases::coverage::{Coverage, Gap, GapKind, Tally};
-use crate::rules::cases::{Expect, generate};
+use crate::rules::cases::{Expect, Names, generate};
 use crate::rules::{RuleId, RuleSet};
 
 pub(super) fn json(tested: &[Tested]) -> Value {
@@ -95,9 +95,10 @@ fn coverage(tested: &[Tested]) -> Value {
     };
     let shown = |tally: Tally| json!({ "covered": tally.covered, "total": tally.total });
     let gaps = each().flat_map(|(it, coverage)| {
-        let sound = it.rules.as_ref();
+        let sound = it.rules.as_ref().map(|sound| (sound, Names::of(&sound.rules)));
         let gaps = coverage.gaps.iter();
-        gaps.filter_map(move |gap| Some(open_in_json(gap, sound?, it))).collect::<Vec<_>>()
+        let open = |gap| sound.as_ref().map(|(sound, names)| open_in_json(gap, sound, names, it));
+        gaps.filter_map(open).collect::<Vec<_>>()
     });
     json!({
         "percent": sum(Coverage::all).percent(),
@@ -109,7 +110,7 @@ fn coverage(tested: &[Tested]) -> Value {
     })
 }
 
-fn open_in_json(gap: &Gap, sound: &Sound, tested: &Tested) -> Value {
+fn open_in_json(gap: &Gap, sound: &Sound, names: &Names<'_>, tested: &Tested) -> Value {
     let (kind, place, next) = match &gap.kind {
         GapKind::Rule => ("rule", None, None),
         GapKind::Condition { place, .. } => ("condition", Some(*place), None),
@@ -132,7 +133,7 @@ fn open_in_json(gap: &Gap, sound: &Sound, tested: &Tested) -> Value {
         "place": place,
         "message": open(gap, sound, &tested.file),
         "stream": shape::of(&gap.stream),
-        "test": generate::case(gap.rule, &gap.stream, &sound.rules, &sound.table),
+        "test": generate::case(gap.rule, &gap.stream, names, &sound.table),
     })
 }
 

@@ -11,7 +11,7 @@ use crate::cli::table::harmless;
 use crate::diag::{SourceFile, Span, render};
 use crate::rules::cases::coverage::{Gap, GapKind, Tally};
 use crate::rules::cases::run::{Run, Why};
-use crate::rules::cases::{Case, Expect, generate};
+use crate::rules::cases::{Case, Expect, Names, generate};
 use crate::rules::{RuleId, RuleSet, show};
 
 const NO_TESTS: &str = r#"No tests. A test is a stream, and what the rules are to make of it:
@@ -198,6 +198,7 @@ pub(super) fn as_written(file: &SourceFile, place: Span) -> String {
 fn gaps(tested: &Tested, out: &mut dyn Write) -> Outcome {
     let Some(sound) = &tested.rules else { return Ok(()) };
     let Some(coverage) = &sound.coverage else { return Ok(()) };
+    let names = Names::of(&sound.rules);
     for gap in &coverage.gaps {
         // That a rule is not reached says all about its conditions.
         if matches!(gap.kind, GapKind::Condition { reached: false, .. }) {
@@ -205,7 +206,7 @@ fn gaps(tested: &Tested, out: &mut dyn Write) -> Outcome {
         }
         let (name, file) = (tested.file.name(), &tested.file);
         writeln!(out, "{name}:{}: {}", line(gap, sound, file), open(gap, sound, file))?;
-        match generate::case(gap.rule, &gap.stream, &sound.rules, &sound.table) {
+        match generate::case(gap.rule, &gap.stream, &names, &sound.table) {
             Some(case) => {
                 case.lines().try_for_each(|line| writeln!(out, "  {}", harmless(line)))?;
                 writeln!(out)?;
