@@ -691,7 +691,7 @@ pub(super) struct LevelArgs {
     #[arg(long, value_name = "CODE|warnings")]
     pub(super) deny: Vec<String>,
     /// Say these findings, and let the check pass
-    #[arg(long, value_name = "CODE")]
+    #[arg(long, value_name = "CODE|warnings")]
     pub(super) warn: Vec<String>,
     /// Say nothing of these findings
     #[arg(long, value_name = "CODE|warnings")]

@@ -37,7 +37,9 @@ pub(super) fn put(path: &Path, text: &str) -> io::Result<()> {
 fn beside(path: &Path, text: &str) -> io::Result<(PathBuf, NamedTempFile)> {
     let target = target(path);
     let folder = target.parent().filter(|it| !it.as_os_str().is_empty());
-    let mut file = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+    let mut file = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))
+        // Not by the name of the other file, which says nothing to anybody.
+        .map_err(|error| io::Error::from(error.kind()))?;
     file.write_all(text.as_bytes())?;
     let permissions = match std::fs::metadata(&target) {
         Ok(meta) if meta.permissions().readonly() => {

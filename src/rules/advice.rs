@@ -11,7 +11,7 @@
 //!   so what went there still does. What went to G goes to S now. A stream that S does not hold for
 //!   meets the other rules in the order they had. So exactly the streams of S that went to G change
 //!   hands, from G to S, and no others. That both win something afterwards is proven
-//!   ([`Raised`](super::analysis::Raised)), and so the next check finds nothing to move back.
+//!   ([`Raised`]), and so the next check finds nothing to move back.
 //! - **A rule that wins nothing, or whose streams all get the same from a later rule, is removed.**
 //!   No stream changes; but somebody wrote the rule for a reason, so this is for a person to ask for.
 //!

@@ -13,7 +13,7 @@
 //!   errors; in one that is no TOML nothing is.
 //! - **Tags** that their rule gives twice.
 //! - **Moves** of a shadowed rule above the rule that shadows it. What one changes is argued in
-//!   [`advice`](super::advice). Several rules move above the same one together, in their order, as
+//!   [`advice`]. Several rules move above the same one together, in their order, as
 //!   long as the streams that prove a move ([`Raised`]) are none of those that rules moved before it
 //!   take: then they prove it still.
 //! - **Removals** of rules without which every stream gets the same, if asked for. Rules that win

@@ -122,7 +122,8 @@ pub fn check(file: &SourceFile, env: &Env) -> Checkup {
     let written = syntax::toml::parse(file, &mut sink);
     let rules = ir::lower::check(&written, file, env, &mut sink);
     let cases = cases::check(&written.cases, rules.as_ref(), file, &mut sink);
-    Checkup { findings: sink.into_findings(), rules, cases }
+    let findings = syntax::without_consequences(file, sink.into_findings());
+    Checkup { findings, rules, cases }
 }
 
 /// What a review is asked.
@@ -164,7 +165,7 @@ pub fn review(file: &SourceFile, env: &Env, asked: &Asked) -> Review {
     });
     let headers: Vec<_> = written.rules.iter().map(|rule| rule.header).collect();
     let layout = syntax::layout::layout(file, &headers);
-    let mut findings = sink.into_findings();
+    let mut findings = syntax::without_consequences(file, sink.into_findings());
     if let Some((rules, analysis)) = &rules {
         let cutter = syntax::edits::Cutter::new(file, &layout, &headers);
         let advice = advice::findings(rules, analysis, &findings, &cases, cutter);

@@ -99,7 +99,7 @@ impl<'r> Near<'r> {
     }
 
     /// The first rule that a stream which no rule matches nearly matches. Costs three
-    /// searches; the first time, and for each of the first [`MOST_HOMES`] homes, also a table.
+    /// searches; the first time, and for each of the first `MOST_HOMES` homes, also a table.
     pub fn of(&mut self, stream: &Stream) -> Option<Miss> {
         let all = [self.itself(stream), self.by_case(stream), self.by_home(stream)];
         all.into_iter().flatten().min()

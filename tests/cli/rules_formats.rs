@@ -169,6 +169,10 @@ fn several_forms_from_one_run_each_in_its_file() {
     }
     run(&tt, &["--output", "sarif=no/such/folder/x"]).exits(2);
     run(&tt, &["--output", "sarif"]).says_wrong_usage(&["FORMAT=FILE"]);
+    run(&tt, &["--output", "text=eight.toml"]).says_wrong_usage(&["would overwrite eight.toml"]);
+    run(&tt, &["--output", "text=o", "--output", "json=o"]).says_wrong_usage(&["overwrite o"]);
+    run(&tt, &["--output", "text=-"]).says_wrong_usage(&["--format"]);
+    assert_eq!(fs::read_to_string(tt.path("home/eight.toml")).unwrap(), EIGHT);
     run(&tt, &["--output", "yaml=x"]).says_wrong_usage(&["'yaml' is none of", "sarif"]);
 }
 

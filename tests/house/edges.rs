@@ -32,7 +32,7 @@ const EDGES: [(&str, &[&str]); 22] = [
         "refresh",
         &["collect", "config", "event", "period", "pipeline", "rules", "store", "tagging", "time"],
     ),
-    ("change", &["config", "period", "pipeline", "refresh", "store", "time"]),
+    ("change", &["config", "period", "pipeline", "refresh", "store", "tags", "time"]),
     (
         "cli",
         &[

@@ -85,7 +85,7 @@ fn levels(args: &LevelArgs) -> Result<Levels, Failure> {
     let all = [(Level::Deny, &args.deny), (Level::Warn, &args.warn), (Level::Allow, &args.allow)];
     for (level, names) in all {
         for name in names {
-            if name == lints::WARNINGS && level != Level::Warn {
+            if name == lints::WARNINGS {
                 levels.set_warnings(level);
                 continue;
             }
@@ -114,6 +114,7 @@ pub(super) struct Run {
 
 /// Checks the files that were named, else the config.
 pub(super) fn look(app: &App, args: &CheckArgs) -> Result<Run, Failure> {
+    outputs_are_apart(app, args)?;
     let asked = asked(args)?;
     let mut run = Run { checked: Vec::new(), broken: Vec::new(), wrong_settings: None };
     if args.files.is_empty() {
@@ -157,6 +158,28 @@ pub(super) fn named(args: &CheckArgs) -> Vec<(&Path, String)> {
 /// A path as other programs read it.
 fn slashed(path: &Path) -> String {
     path.display().to_string().replace(std::path::MAIN_SEPARATOR, "/")
+}
+
+/// Outputs that would overwrite what is checked, or each other.
+fn outputs_are_apart(app: &App, args: &CheckArgs) -> Outcome {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let config = args.files.is_empty().then_some(&app.config);
+    let mut taken: Vec<_> = args.files.iter().chain(config).map(|path| real(path)).collect();
+    for (_, path) in &args.output {
+        let shown = harmless(&path.display().to_string());
+        if path.as_os_str() == "-" {
+            let why = "--output writes files; what goes to stdout is chosen by --format";
+            return Err(Failure::Usage(why.to_owned()));
+        }
+        // A device takes anything, any number of times.
+        let is_device = path.metadata().is_ok_and(|it| !it.is_file());
+        if !is_device && taken.contains(&real(path)) {
+            let why = format!("--output would overwrite {shown}, which is checked or written here");
+            return Err(Failure::Usage(why));
+        }
+        taken.push(real(path));
+    }
+    Ok(())
 }
 
 /// Writes what was found wherever it is wanted.

@@ -252,9 +252,10 @@ impl Told {
         Ok(())
     }
 
-    /// Where witnesses are shown with `~`.
+    /// Where witnesses are shown with `~`: what it stands for in one file alone would be ambiguous.
     fn homes(&self) -> Vec<String> {
-        self.old.rules.homes.iter().chain(&self.new.rules.homes).cloned().collect()
+        let both = |home: &&String| self.new.rules.homes.contains(home);
+        self.old.rules.homes.iter().filter(both).cloned().collect()
     }
 
     fn total(&self) -> String {

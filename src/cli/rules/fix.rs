@@ -87,6 +87,12 @@ fn targets<'a>(app: &'a App, args: &'a CheckArgs, broken: &mut Vec<String>) -> V
         .then(|| (app.config.as_path(), app.config_name()));
     let mut targets = Vec::new();
     for (path, name) in named.into_iter().chain(config) {
+        let is_stream = path.as_os_str() != "-" && path.metadata().is_ok_and(|it| !it.is_file());
+        if is_stream && !path.is_dir() {
+            // It can be read but once, and nothing can take its place.
+            broken.push(format!("cannot fix {}: it is no file", harmless(&name)));
+            continue;
+        }
         match super::read_as(path, &name) {
             Ok(file) => targets.push(Target { path, file }),
             Err(Failure::Broken(why)) => broken.push(why),

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::check::called;
 use crate::cli::error::Outcome;
 use crate::cli::table::harmless;
+use crate::rules::cases::toml_string;
 use crate::rules::near::{Kind, Miss};
 use crate::rules::{RuleId, RuleInfo};
 
@@ -53,16 +54,19 @@ impl Misses {
                 Kind::Itself => (
                     format!("{} the directory itself of {rule}", if one { "is" } else { "are" }),
                     add.as_ref().map(|add| {
-                        format!("its pattern ends in /*, which is what lies below; add \"{add}\"")
+                        format!(
+                            "its pattern ends in /*, which is what lies below; add {}",
+                            toml_string(add)
+                        )
                     }),
                 ),
                 Kind::Case => (
                     format!("{} only by case from {rule}", if one { "differs" } else { "differ" }),
-                    add.as_ref().map(|add| format!("case counts; add \"{add}\"")),
+                    add.as_ref().map(|add| format!("case counts; add {}", toml_string(add))),
                 ),
                 Kind::Home => (
                     format!("{} under another home than {rule}", if one { "lies" } else { "lie" }),
-                    add.as_ref().map(|add| format!("add \"{add}\" to homes in [rules]")),
+                    add.as_ref().map(|add| format!("add {} to homes in [rules]", toml_string(add))),
                 ),
             };
             let streams = if one { "1 stream" } else { &format!("{} streams", group.streams) };

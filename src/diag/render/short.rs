@@ -12,6 +12,7 @@ pub fn render(shown: &[Shown<'_>]) -> String {
         for finding in *findings {
             let at = file.position(finding.primary.span.start);
             let (severity, code) = (finding.severity.as_str(), finding.code);
+            let path: String = path.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
             let place = format!("{path}:{}:{}", at.line, at.column);
             let _ = writeln!(out, "{place}: {severity}[{code}]: {}", finding.headline);
         }

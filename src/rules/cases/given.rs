@@ -275,7 +275,7 @@ fn escaped(text: &str, homes: &[String]) -> String {
 }
 
 /// `text` as a TOML string in double quotes.
-pub(super) fn toml_string(text: &str) -> String {
+pub fn toml_string(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
         match c {

@@ -37,7 +37,7 @@ use super::syntax::embedded::Text;
 use super::syntax::{CaseNode, ExpectNode};
 use crate::diag::suggest::nearest;
 use crate::diag::{Code, Finding, Sink, SourceFile, Span, quote};
-pub use given::at_local;
+pub use given::{at_local, toml_string};
 
 /// What messages say about a case.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -191,7 +191,7 @@ impl Reader<'_> {
         let headline = "'~' stands for no directory, so this test cannot be run";
         let mut finding = Finding::new(Code::NoHome, *first, headline)
             .label("a path below no directory")
-            .note("$HOME is not set")
+            .note("$HOME is not set, or is no absolute path")
             .help("set $HOME, or name the directories: [rules] homes = [\"/home/sami\"]");
         for other in others {
             finding = finding.beside(*other, "nor can this one");

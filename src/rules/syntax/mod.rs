@@ -23,7 +23,7 @@ pub mod template;
 pub mod toml;
 pub mod when;
 
-use crate::diag::Span;
+use crate::diag::{Code, Finding, SourceFile, Span};
 use embedded::Text;
 
 /// The rules of a file, as written.
@@ -177,4 +177,50 @@ impl ValueNode {
             Self::Many(_, span) | Self::Other(_, span) => *span,
         }
     }
+}
+
+/// What the parser misses in a list or an inline table that goes on.
+const LACKS: [&str; 2] = ["missing comma between", "missing key for inline table"];
+
+/// Findings without those that are mere consequences of broken TOML: from where a table stops being
+/// TOML up to the next header, nothing is what was meant.
+#[must_use]
+pub fn without_consequences(file: &SourceFile, findings: Vec<Finding>) -> Vec<Finding> {
+    let is_broken = |it: &Finding| it.code == Code::TomlSyntax;
+    let broken: Vec<_> = findings.iter().filter(|it| is_broken(it)).collect();
+    if broken.is_empty() {
+        return findings;
+    }
+    let mut headers = vec![0];
+    let mut at = 0;
+    for line in file.text().split_inclusive('\n') {
+        if line.trim_start().starts_with('[') {
+            headers.push(at);
+        }
+        at += line.len();
+    }
+    let table = |byte: usize| headers.partition_point(|header| *header <= byte);
+    let line = |byte: usize| file.line(byte);
+    let places = broken.iter().map(|it| it.primary.span.start);
+    let places: Vec<_> = places.map(|byte| (table(byte), line(byte))).collect();
+    let follows = |it: &Finding| {
+        let byte = it.primary.span.start;
+        let (table, line) = (table(byte), line(byte));
+        places.iter().any(|(broken, from)| *broken == table && *from <= line)
+    };
+    // Where a list or an inline table lost its end, every line below begins with what it lacks.
+    let lines: Vec<_> = file.text().lines().collect();
+    let is_blank = |line: usize| lines.get(line - 1).is_some_and(|it| it.trim().is_empty());
+    let goes_on = |it: &Finding| {
+        let at = file.position(it.primary.span.start);
+        let indent = lines.get(at.line - 1).map_or(0, |it| it.len() - it.trim_start().len());
+        let lacks = |it: &String| LACKS.iter().any(|lack| it.trim_start().starts_with(lack));
+        let above = (1..at.line).rev().find(|line| !is_blank(*line));
+        at.column == indent + 1
+            && it.details.iter().any(lacks)
+            && above.is_some_and(|above| places.iter().any(|(_, line)| *line == above))
+    };
+    let keeps = |it| if is_broken(it) { !goes_on(it) } else { !follows(it) };
+    let kept = findings.iter().map(keeps).collect::<Vec<_>>();
+    findings.into_iter().zip(kept).filter_map(|(it, kept)| kept.then_some(it)).collect()
 }

@@ -102,6 +102,13 @@ impl Reader<'_> {
         !self.broken.is_empty() && span_of(value).is_empty()
     }
 
+    /// Whether a text or a list lost its end, and swallowed what follows it: what is in it is not
+    /// what was meant.
+    fn is_torn(&self, value: Value<'_>) -> bool {
+        let is_open = matches!(value.get_ref(), DeValue::String(_) | DeValue::Array(_));
+        is_open && self.is_broken(span_of(value))
+    }
+
     fn wrong_type(&mut self, value: Value<'_>, what: &str, expected: &str) {
         let span = span_of(value);
         let found = type_name(value.get_ref());
@@ -206,9 +213,9 @@ impl Reader<'_> {
     /// The values of a list of tables, each with where the next begins.
     fn ends<'d>(&self, list: &'d DeArray<'d>) -> Vec<(Value<'d>, usize)> {
         let starts = list.iter().skip(1).map(|value| value.span().start);
-        let ends = starts.chain([self.file.text().len()]);
         // The next header's own line belongs to the next table.
-        let end = |value: Value<'_>, end: usize| end.saturating_sub(1).max(value.span().start);
+        let ends = starts.map(|next| next.saturating_sub(1)).chain([self.file.text().len()]);
+        let end = |value: Value<'_>, end: usize| end.max(value.span().start);
         list.iter().zip(ends).map(|(value, next)| (value, end(value, next))).collect()
     }
 
@@ -231,7 +238,9 @@ impl Reader<'_> {
             } else if !RULE_KEYS.contains(&key) {
                 let known = (&RULE_KEYS[..], &certain);
                 self.unknown_key((key, span), "rule", known, CONDITIONS_IN_MATCH);
-            } else if !self.made_up(value) {
+                // What was meant to be there is not missing.
+                seen.extend(nearest(key, RULE_KEYS));
+            } else if !self.made_up(value) && !self.is_torn(value) {
                 self.rule_key(&mut rule, key, span, value);
             }
         }

@@ -5,7 +5,7 @@ use crate::diag::{Code, Finding, Span, quote};
 use crate::rules::fields::{Field, FieldInfo, Type, WEEKDAYS};
 use crate::rules::syntax::embedded::Text;
 use crate::rules::syntax::glob::{self, CLASS_NAMES, GlobError, GlobErrorKind};
-use crate::rules::syntax::quantity::{QuantityError, QuantityErrorKind, Unit};
+use crate::rules::syntax::quantity::{self, QuantityError, QuantityErrorKind, Unit};
 use crate::rules::syntax::when::{self, Operator, WhenError, WhenErrorKind};
 
 /// `place` is where the name stands, as in "in match block".
@@ -118,8 +118,15 @@ pub(super) fn quantity_error(field: Field, text: &Text, error: &QuantityError) -
     let finding = bad_quantity(field, &text.text, span, error.kind);
     match error.kind {
         QuantityErrorKind::NoOperator => {
-            let name = field.info().name;
-            finding.help(format!("for example: {name} = \">= {}\"", text.text.trim()))
+            let info = field.info();
+            let compared = format!(">= {}", text.text.trim());
+            let unit = if info.ty == Type::Duration { Unit::Duration } else { Unit::TimeOfDay };
+            // What cannot be compared either is no example.
+            let example = match quantity::parse(&compared, unit) {
+                Ok(_) => format!("\"{compared}\""),
+                Err(_) => info.example.to_owned(),
+            };
+            finding.help(format!("for example: {} = {example}", info.name))
         }
         QuantityErrorKind::BadValue(_) | QuantityErrorKind::EmptyRange => finding,
     }

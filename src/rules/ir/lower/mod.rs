@@ -186,7 +186,7 @@ impl Lowerer<'_> {
         let headline = "'~' stands for no directory, so this pattern matches nothing";
         let mut finding = Finding::new(Code::NoHome, *first, headline)
             .label("matches nothing")
-            .note("$HOME is not set")
+            .note("$HOME is not set, or is no absolute path")
             .help("set $HOME, or name the directories: [rules] homes = [\"/home/sami\"]");
         for other in others {
             finding = finding.beside(*other, "nor does this one");
