@@ -22,6 +22,8 @@ mod lines;
 pub mod lsp;
 pub mod period;
 pub mod pipeline;
+pub mod privacy;
+pub mod push;
 pub mod refresh;
 pub mod report;
 mod resolve;

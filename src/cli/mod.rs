@@ -20,6 +20,7 @@ mod generate;
 mod import;
 mod ingest;
 mod init;
+mod privacy;
 mod recompute;
 mod report;
 mod rules;

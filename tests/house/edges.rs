@@ -7,7 +7,7 @@ use crate::support::{code_of, read, sources};
 /// THE table of edges. A module may use those named beside it, and nothing else of ours.
 ///
 /// Above the line know no files, no clock, no environment and no SQL; see `PURE`.
-const EDGES: [(&str, &[&str]); 22] = [
+const EDGES: [(&str, &[&str]); 25] = [
     ("time", &[]),
     ("lines", &[]),
     ("tags", &[]),
@@ -21,6 +21,7 @@ const EDGES: [(&str, &[&str]); 22] = [
     ("alloc", &["time"]),
     ("infer", &["collect::git", "event", "store::texts", "time"]),
     ("report", &["period", "time"]),
+    ("privacy", &["diag", "event", "rules", "time"]),
     // ---
     ("collect", &["event", "lines", "time"]),
     ("store", &["alloc", "event", "infer", "tags", "time"]),
@@ -33,11 +34,14 @@ const EDGES: [(&str, &[&str]); 22] = [
         &["collect", "config", "event", "period", "pipeline", "rules", "store", "tagging", "time"],
     ),
     ("change", &["config", "period", "pipeline", "refresh", "store", "tags", "time"]),
+    ("export", &["event", "period", "privacy", "store", "time"]),
+    ("push", &["period", "privacy", "store", "time"]),
     (
         "cli",
         &[
-            "change", "collect", "config", "diag", "event", "import", "lsp", "period", "pipeline",
-            "refresh", "report", "rules", "schema", "store", "tagging", "tags", "time",
+            "change", "collect", "config", "diag", "event", "export", "import", "lsp", "period",
+            "pipeline", "privacy", "push", "refresh", "report", "rules", "schema", "store",
+            "tagging", "tags", "time",
         ],
     ),
 ];
