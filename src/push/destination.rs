@@ -98,8 +98,13 @@ impl Remote {
     pub fn looks_like(&self, wanted: &Self) -> bool {
         self.start == wanted.start
             && self.seconds == wanted.seconds
-            && self.description == wanted.description
+            && words(&self.description).eq(words(&wanted.description))
     }
+}
+
+/// Services may trim descriptions, or join blanks.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split_whitespace()
 }
 
 /// Why something was not done, or may not have been.
