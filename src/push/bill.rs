@@ -167,8 +167,7 @@ mod tests {
 
     #[test]
     fn days_are_rounded_for_themselves() {
-        let shares =
-            [Share { day: day(27), worked: 100 }, Share { day: day(28), worked: 100 }];
+        let shares = [Share { day: day(27), worked: 100 }, Share { day: day(28), worked: 100 }];
         let policy = policy(RoundMode::Up, RoundPer::Day);
         assert_eq!(billed(&shares, &policy), [360, 360]);
     }

@@ -161,7 +161,8 @@ pub fn plan(
     for piece in pieces.into_values().flatten().filter(|piece| piece.asked) {
         plan.creates.push(piece);
     }
-    plan.removals.sort_by(|a, b| (&a.reason, &a.entry.stream_id).cmp(&(&b.reason, &b.entry.stream_id)));
+    plan.removals
+        .sort_by(|a, b| (&a.reason, &a.entry.stream_id).cmp(&(&b.reason, &b.entry.stream_id)));
     plan.updates.sort_by_key(|it| it.piece.entry.get().start);
     plan.creates.sort_by_key(|it| it.entry.get().start);
     plan

@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use super::destination::{Destination, Keeps, Remote, Trouble};
 use super::gather::Piece;
+use super::http;
 use super::plan::{Kept, Plan, Removal, Update, Why, day};
 use crate::store::push::{self as ledger, Action, PushedEntry, Request, Standing, Verdict};
 use crate::store::{self, Store};
@@ -34,11 +35,9 @@ const ONE_BY_ONE: usize = 2;
 const DAY: Millis = 24 * 3_600_000;
 
 /// Who watches a run.
-pub trait Watch {
+pub trait Watch: http::Watch {
     /// So many of so many requests are done.
     fn progress(&mut self, done: usize, of: usize);
-    /// Called about once a second during a wait.
-    fn waiting(&mut self, why: &str, left: Duration);
 }
 
 /// What a run needs.
@@ -150,6 +149,20 @@ impl Run<'_> {
         workspace.map_err(|trouble| self.stopped(&trouble))
     }
 
+    /// Takes what another program noted in `push_log` as entries of this workspace.
+    pub fn adopt(&mut self, workspace: &str) -> Result<(), Stopped> {
+        let logged = ledger::only_logged(self.store.conn(), self.key, workspace)?;
+        if logged.is_empty() {
+            return Ok(());
+        }
+        let tx = self.store.write()?;
+        for entry in &logged {
+            ledger::put(&tx, self.key, entry)?;
+        }
+        tx.commit().map_err(store::StoreError::from)?;
+        Ok(())
+    }
+
     // --- requests without an answer --------------------------------------------------------------
 
     /// Asks the service what became of the requests that have no outcome; how many there were.
@@ -181,7 +194,7 @@ impl Run<'_> {
         let age = Duration::from_millis(u64::try_from(age).unwrap_or(0));
         let mut left = self.settle.saturating_sub(age);
         while !left.is_zero() {
-            self.watch.waiting("asking what became of an earlier request", left);
+            self.watch.waiting(self.title, "an earlier request may still be under way", left);
             let step = left.min(Duration::from_secs(1));
             std::thread::sleep(step);
             left -= step;
@@ -197,8 +210,7 @@ impl Run<'_> {
             let window = Interval::new(wanted.start.plus(-1_000), wanted.start.plus(2_000));
             let listed = self.keeps()?.list(window).map_err(|trouble| self.stopped(&trouble))?;
             for it in listed {
-                if it.looks_like(wanted)
-                    && !ledger::is_known(self.store.conn(), self.key, &it.id)?
+                if it.looks_like(wanted) && !ledger::is_known(self.store.conn(), self.key, &it.id)?
                 {
                     found.push(it);
                 }
@@ -657,10 +669,10 @@ fn compare(there: &Remote, sent: &Remote, stream: &str, done: &mut Done) {
     let parts = [
         ("start", there.start != sent.start),
         ("duration", there.seconds != sent.seconds),
-        ("description", !there.looks_like(&Remote {
-            description: sent.description.clone(),
-            ..there.clone()
-        })),
+        (
+            "description",
+            !there.looks_like(&Remote { description: sent.description.clone(), ..there.clone() }),
+        ),
         ("tags", there.tags != sent.tags),
         ("project", there.project != sent.project),
         ("billable", there.billable != sent.billable),

@@ -192,20 +192,25 @@ pub fn is_known(conn: &Connection, destination: &str, external_id: &str) -> Resu
         .query_row([destination, external_id], |row| row.get(0))?)
 }
 
-/// Takes rows of `push_log` that have no entry here, such as a script's, as entries of that
-/// workspace.
-pub fn adopt_log(conn: &Connection, destination: &str, workspace: &str) -> Result<usize> {
-    Ok(conn.execute(
-        "INSERT OR IGNORE INTO push_entries (destination, workspace, external_id, stream_id, day,
-             standing, content, fingerprint, stream_updated_at, pushed_at)
-         SELECT destination, ?2, coalesce(external_id, 'unknown ' || stream_id), stream_id, '',
-             CASE WHEN external_id IS NULL THEN 'unknown' ELSE 'ours' END, NULL, '',
-             stream_updated_at, pushed_at
-         FROM push_log AS log
-         WHERE destination = ?1 AND NOT EXISTS (SELECT 1 FROM push_entries
-             WHERE destination = log.destination AND stream_id = log.stream_id)",
-        [destination, workspace],
-    )?)
+/// Rows of `push_log` that have no entry here, such as a script's, as entries of that workspace.
+pub fn only_logged(
+    conn: &Connection,
+    destination: &str,
+    workspace: &str,
+) -> Result<Vec<PushedEntry>> {
+    Ok(conn
+        .prepare_cached(
+            "SELECT ?2, coalesce(external_id, 'unknown ' || stream_id), stream_id, '',
+                 CASE WHEN external_id IS NULL THEN 'unknown' ELSE 'ours' END, NULL, '',
+                 stream_updated_at, pushed_at
+             FROM push_log AS log
+             WHERE destination = ?1 AND NOT EXISTS (SELECT 1 FROM push_entries
+                 WHERE destination = log.destination AND stream_id = log.stream_id
+                   AND standing <> 'removed')
+             ORDER BY stream_id",
+        )?
+        .query_map([destination, workspace], entry)?
+        .collect::<rusqlite::Result<_>>()?)
 }
 
 /// When something was pushed to a destination last.
