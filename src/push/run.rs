@@ -607,10 +607,10 @@ impl Run<'_> {
                 run.network = 0;
                 if *all { Next::Stop } else { Next::GoOn }
             }
-            Trouble::Wait { quota, .. } => {
+            // Short waits are over by now: whatever comes next would be refused as well.
+            Trouble::Wait { .. } => {
                 done.come_back = come_back(trouble, (self.clock)());
-                run.network += 1;
-                if *quota || run.network >= PATIENCE { Next::Stop } else { Next::GoOn }
+                Next::Stop
             }
             Trouble::NotSent { .. } | Trouble::Unknown { .. } => {
                 run.network += 1;
@@ -704,16 +704,14 @@ fn failed(title: &str, stream: &str, trouble: &Trouble) -> Failed {
             (format!("{title} {status}: {message}"), hint.clone(), false)
         }
         Trouble::Wait { status, message, after, quota } => {
+            let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
             let hint = if *quota {
                 format!(
                     "The quota comes back in {} (re-run then to push the rest)",
-                    super::bill::length(i64::try_from(after.as_secs()).unwrap_or(i64::MAX))
+                    super::bill::length(i64::try_from(seconds).unwrap_or(i64::MAX))
                 )
             } else {
-                format!(
-                    "Waiting {}s before retry... (re-run to retry failed entries)",
-                    after.as_secs()
-                )
+                format!("Waiting {seconds}s before retry... (re-run to retry failed entries)")
             };
             (format!("{title} {status}: {message}"), hint, false)
         }

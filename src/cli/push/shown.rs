@@ -199,8 +199,8 @@ impl Around<'_> {
         let differ = pieces.iter().any(|it| it.entry.get().end() != it.entry.get().last);
         if differ {
             lines.push(
-                "~ is sent as start + time: agents worked at once, or nobody did for a while, so \
-                 it does not end with the last event."
+                "~ ends where start + time do, not with the last event: agents worked at once, \
+                 nobody did for a while, or the time is rounded."
                     .to_owned(),
             );
         }
