@@ -21,6 +21,7 @@ mod import_events;
 mod ingest;
 mod kill;
 mod push;
+mod push_faults;
 mod report;
 mod rules;
 mod rules_check;
