@@ -131,7 +131,13 @@ fn http_409() {
 
 #[test]
 fn http_410_stops() {
-    row(Fault::Say(reply(410)), "Toggl 410: gone\n", "Toggl has given up what this version of tt uses", 1, 0);
+    row(
+        Fault::Say(reply(410)),
+        "Toggl 410: gone\n",
+        "Toggl has given up what this version of tt uses",
+        1,
+        0,
+    );
 }
 
 #[test]
@@ -158,7 +164,8 @@ fn http_404_on_update_is_an_entry_that_the_person_removed() {
 #[test]
 fn http_429_with_retry_after_is_waited_for() {
     let toggl = Toggl::start();
-    let tt = three(&FAST.replace("\"0s\"\n[push.toggl]", "\"5s\"\n[push.toggl]")).with_toggl(&toggl);
+    let tt =
+        three(&FAST.replace("\"0s\"\n[push.toggl]", "\"5s\"\n[push.toggl]")).with_toggl(&toggl);
     toggl.fault(On::Write(2), Fault::Say(reply(429).header("Retry-After", 2).page("Too Many")));
     let ran = tt.run("push --toggl").done();
     assert!(ran.err.contains("Toggl: rate limited; going on in 2s"), "{ran:#?}");
