@@ -270,7 +270,7 @@ pub(super) struct RecomputeArgs {
 }
 
 /// What to push, and where to.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 #[command(group = clap::ArgGroup::new("destination").required(true))]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(super) struct PushArgs {

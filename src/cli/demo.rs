@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::app::App;
-use super::args::{CheckArgs, ImportArgs, RangeArgs, ReportArgs, StreamsArgs};
+use super::args::{CheckArgs, ImportArgs, PushArgs, RangeArgs, ReportArgs, StreamsArgs};
 use super::env::Env;
 use super::error::{Failure, Outcome};
 
@@ -40,6 +40,9 @@ pub(super) fn run(app: &App, out: &mut dyn Write) -> Outcome {
     let streams =
         StreamsArgs { range: RangeArgs::default(), untagged: false, tag: None, json: false };
     super::streams::run(&demo, &streams, out)?;
+    prompt(out, "tt push --toggl --dry-run")?;
+    let push = PushArgs { toggl: true, dry_run: true, ..PushArgs::default() };
+    super::push::run(&demo, &push, out)?;
 
     writeln!(out, "\nYour own: 'tt init' writes a config, 'tt report' reads your agents' logs.")?;
     out.flush()?;
