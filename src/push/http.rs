@@ -222,6 +222,11 @@ impl Answer {
         self.body.trim().is_empty() || self.is_page()
     }
 
+    /// Whether it is JSON, as the service itself answers and nothing on the way to it does.
+    pub(super) fn is_json(&self) -> bool {
+        serde_json::from_str::<Value>(&self.body).is_ok()
+    }
+
     /// The `code` of an error that is an object.
     pub(super) fn code(&self) -> Option<i64> {
         serde_json::from_str::<Value>(&self.body).ok()?.get("code")?.as_i64()
@@ -235,6 +240,7 @@ pub(super) struct Http<'a> {
     token: Secret,
     base: Url,
     pace: Duration,
+    timeout: Duration,
     max_wait: Duration,
     watch: Box<dyn Watch + 'a>,
     gates: Gates,
@@ -257,6 +263,7 @@ impl<'a> Http<'a> {
             token: access.token.clone(),
             base,
             pace: access.pace,
+            timeout: access.timeout,
             max_wait: access.max_wait,
             watch: access.watch,
             gates,
@@ -368,7 +375,8 @@ impl<'a> Http<'a> {
             url.query_pairs_mut().extend_pairs(call.query);
         }
         let token = self.token.expose();
-        let request = self.client.request(call.method.clone(), url);
+        // Of the client as a whole it would be the time of each read, and a body could go on for ever.
+        let request = self.client.request(call.method.clone(), url).timeout(self.timeout);
         let request = match self.profile.auth {
             Auth::Basic(password) => request.basic_auth(token, Some(password)),
             Auth::Header(name) => request.header(name, secret(token)),
@@ -451,7 +459,6 @@ fn client(base: &Url, timeout: Duration) -> reqwest::Result<blocking::Client> {
         .referer(false)
         .http1_only()
         .pool_idle_timeout(IDLE)
-        .timeout(timeout)
         // Well before the other, which cannot tell a slow connection from a slow answer.
         .connect_timeout(CONNECT.min(timeout / 2));
     // reqwest asks for a global provider; an error says that this one is there already.

@@ -1,6 +1,7 @@
 //! Helpers that keep a test as short as its case.
 
 pub(crate) mod events;
+pub(crate) mod service;
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
