@@ -133,7 +133,8 @@ impl Settings {
 }
 
 /// Reads `90s`, `30m`, `1h`, `1h 30m`; from one second to a week.
-fn duration(text: &str) -> Option<Millis> {
+#[must_use]
+pub fn duration(text: &str) -> Option<Millis> {
     let mut total: Millis = 0;
     let mut number: Option<Millis> = None;
     for c in text.chars() {

@@ -138,7 +138,7 @@ impl App {
             }
         };
         let settings = Settings::read(&text, home.as_deref());
-        let fingerprint = blake3::hash(format!("{home:?} {text}").as_bytes()).to_hex().to_string();
+        let fingerprint = fingerprint(&text, home.as_deref());
         let source = SourceFile::new(name, text);
         let checkup = rules::check(&source, &self.rules_env());
         let rules = checkup.rules.map_or(RulesState::Broken, |rules| {
@@ -332,6 +332,13 @@ impl App {
             }
         }
     }
+}
+
+/// A text that is equal for configs whose rules are: what else stands in the file changes no tag.
+fn fingerprint(text: &str, home: Option<&str>) -> String {
+    let rules = toml::from_str::<toml::Table>(text).ok().map(|mut file| file.remove("rules"));
+    let rules = serde_json::to_string(&rules).unwrap_or_default();
+    blake3::hash(format!("{home:?} {rules}").as_bytes()).to_hex().to_string()
 }
 
 /// A stream's id as it is shown.

@@ -105,6 +105,19 @@ pub(super) enum Command {
         Once more takes back the recompute before that; the last ten are kept. What you said of a \
         tag since stays.")]
     Undo(UndoArgs),
+    /// Send reviewed time to Toggl, Clockify or a CSV file
+    #[command(
+        after_help = "Examples:\n  tt push --toggl --dry-run            what would be sent, \
+        without sending it\n  tt push --toggl                      this week, and all since the \
+        last push\n  tt push --clockify --since 2025-01-20 --until 2025-01-27\n  \
+        tt push --toggl --all                everything that was never pushed\n  \
+        tt push --toggl --force              again, over what you changed there\n  \
+        tt push --csv > timesheet.csv\n\n\
+        Tokens come from TOGGL_TOKEN and CLOCKIFY_TOKEN, else from the config. What was pushed is \
+        remembered: an unchanged stream is not sent again, a changed one is updated, and a request \
+        without an answer is looked up before anything is sent. Run it again after a failure."
+    )]
+    Push(PushArgs),
     /// Check the rules, and see what they match
     #[command(subcommand)]
     Rules(RulesCommand),
@@ -248,6 +261,49 @@ pub(super) struct RecomputeArgs {
     /// Only show what would change
     #[arg(long)]
     pub(super) dry_run: bool,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What to push, and where to.
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("destination").required(true))]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
+pub(super) struct PushArgs {
+    /// To Toggl Track
+    #[arg(long, group = "destination")]
+    pub(super) toggl: bool,
+    /// To Clockify
+    #[arg(long, group = "destination")]
+    pub(super) clockify: bool,
+    /// As CSV, to stdout
+    #[arg(long, group = "destination")]
+    pub(super) csv: bool,
+    /// Only show what would be pushed
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Only streams that begin in this range
+    #[command(flatten)]
+    pub(super) range: RangeArgs,
+    /// All streams that were not pushed yet, whenever they were
+    #[arg(long, conflicts_with_all = ["since", "until"])]
+    pub(super) all: bool,
+    /// Push unchanged streams too, and overwrite what was changed or removed there
+    #[arg(long)]
+    pub(super) force: bool,
+    /// Only streams with this tag (more than one: any of them)
+    #[arg(long, value_name = "TAG")]
+    pub(super) tag: Vec<String>,
+    /// Only this stream, by id or name (more than one: each of them)
+    #[arg(long, value_name = "STREAM")]
+    pub(super) stream: Vec<String>,
+    /// One entry for each local day of a stream
+    #[arg(long)]
+    pub(super) split_days: bool,
+    /// Push although the rules have errors
+    #[arg(long)]
+    pub(super) allow_broken_rules: bool,
     /// As JSON
     #[arg(long)]
     pub(super) json: bool,

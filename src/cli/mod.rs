@@ -21,6 +21,7 @@ mod import;
 mod ingest;
 mod init;
 mod privacy;
+mod push;
 mod recompute;
 mod report;
 mod rules;
@@ -73,6 +74,7 @@ fn run(app: &App, command: Command, out: &mut dyn Write) -> Outcome {
         Command::Assign(args) => assign::run(app, &args, out),
         Command::Recompute(args) => recompute::run(app, &args, out),
         Command::Undo(args) => undo::run(app, &args, out),
+        Command::Push(args) => push::run(app, &args, out),
         Command::Rules(command) => rules::run(app, command, out),
         Command::Config(command) => config::run(app, &command, out),
         Command::Ingest(command) => ingest::run(app, command, out),

@@ -10,6 +10,8 @@ pub(super) struct Table {
     flexible: Vec<usize>,
     dispensable: Vec<usize>,
     rows: Vec<Vec<String>>,
+    /// Blanks before each row; a table that is indented has no header.
+    indent: Option<usize>,
 }
 
 /// Flexible columns are never made narrower.
@@ -30,7 +32,15 @@ impl Table {
             flexible: flexible.to_vec(),
             dispensable: dispensable.to_vec(),
             rows: Vec::new(),
+            indent: None,
         }
+    }
+
+    /// A table without a header, so many blanks from the left.
+    pub(super) fn indented(mut self, blanks: usize) -> Self {
+        self.indent = Some(blanks);
+        self.header = self.header.iter().map(|_| "").collect();
+        self
     }
 
     /// Adds a row.
@@ -47,14 +57,16 @@ impl Table {
                 *widest = (*widest).max(cell.width());
             }
         }
-        self.make_room(&mut widths, width);
+        let indent = " ".repeat(self.indent.unwrap_or(0));
+        self.make_room(&mut widths, width.saturating_sub(indent.len()));
         let mut out = String::new();
-        for row in [&header].into_iter().chain(&self.rows) {
+        let header = [&header].into_iter().filter(|_| self.indent.is_none());
+        for row in header.chain(&self.rows) {
             let cells = row.iter().zip(&widths).zip(&self.right);
             let cells = cells.filter(|((_, width), _)| **width > 0);
             let line: Vec<String> =
                 cells.map(|((cell, width), right)| fit(cell, *width, *right)).collect();
-            out.push_str(line.join(&" ".repeat(SPACE)).trim_end());
+            out.push_str(format!("{indent}{}", line.join(&" ".repeat(SPACE))).trim_end());
             out.push('\n');
         }
         out

@@ -73,6 +73,12 @@ impl fmt::Display for Withheld {
 pub struct Filter {}
 
 impl Filter {
+    /// Lets everything pass as it is.
+    #[must_use]
+    pub fn off() -> Self {
+        Self {}
+    }
+
     /// Lets `it` pass in the words in which it may leave.
     ///
     /// # Errors

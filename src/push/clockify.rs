@@ -108,12 +108,6 @@ impl<'a> Clockify<'a> {
         Ok(Self { http, known: Known::new(cache, account), workspace, extras: BTreeMap::new() })
     }
 
-    /// What is known of the hourly quota.
-    #[must_use]
-    pub fn quotas(&self) -> Vec<Quota> {
-        self.http.quotas()
-    }
-
     fn ask(&mut self, call: &Call<'_>) -> Result<Answer, Trouble> {
         let answer = self.http.send(call)?;
         if answer.is_ok() {
@@ -365,8 +359,8 @@ impl Keeps for Clockify<'_> {
         self.ask(&Call::delete(&path)).map(drop)
     }
 
-    fn seen_at(&self) -> &'static str {
-        "https://app.clockify.me/tracker"
+    fn quotas(&self) -> Vec<Quota> {
+        self.http.quotas()
     }
 }
 

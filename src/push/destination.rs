@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::entry::Entry;
+use super::http::Quota;
 use crate::privacy::Safe;
 use crate::time::{Interval, Timestamp};
 
@@ -60,8 +61,8 @@ pub trait Keeps {
     /// Removes the entry with this id. [`Trouble::Gone`] if there is none.
     fn delete(&mut self, id: &str) -> Result<(), Trouble>;
 
-    /// The address at which the person sees their entries.
-    fn seen_at(&self) -> &'static str;
+    /// The quotas that its answers told of.
+    fn quotas(&self) -> Vec<Quota>;
 }
 
 /// An entry as a service has it.
@@ -98,8 +99,13 @@ impl Remote {
     pub fn looks_like(&self, wanted: &Self) -> bool {
         self.start == wanted.start
             && self.seconds == wanted.seconds
-            && self.description == wanted.description
+            && words(&self.description).eq(words(&wanted.description))
     }
+}
+
+/// Services may trim descriptions, or join blanks.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split_whitespace()
 }
 
 /// Why something was not done, or may not have been.

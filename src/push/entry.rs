@@ -45,6 +45,21 @@ impl Entry {
     pub fn end(&self) -> Timestamp {
         self.start.plus(self.seconds.saturating_mul(1_000))
     }
+
+    /// A hash of all that is sent of it: equal for entries that a service could not tell apart.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let project = self.project.as_ref().map(|it| match &it.wanted {
+            Wanted::Id(id) => ["id", id],
+            Wanted::Name(name) => ["name", name],
+        });
+        let sent =
+            (self.start, self.seconds, &self.description, &self.tags, project, self.billable);
+        let text = serde_json::to_string(&sent).unwrap_or_default();
+        let mut hash = blake3::hash(text.as_bytes()).to_hex().to_string();
+        hash.truncate(32);
+        hash
+    }
 }
 
 /// A project at a service.

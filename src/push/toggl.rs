@@ -99,12 +99,6 @@ impl<'a> Toggl<'a> {
         Ok(Self { http, known: Known::new(cache, account), workspace, now })
     }
 
-    /// What is known of the hourly quotas.
-    #[must_use]
-    pub fn quotas(&self) -> Vec<Quota> {
-        self.http.quotas()
-    }
-
     /// Sends `call`; `of_entry`, if it is about one entry, which may be gone.
     fn ask(&mut self, call: &Call<'_>, of_entry: bool) -> Result<Answer, Trouble> {
         let answer = self.http.send(call)?;
@@ -334,8 +328,8 @@ impl Keeps for Toggl<'_> {
         self.ask(&Call::delete(&path), true).map(drop)
     }
 
-    fn seen_at(&self) -> &'static str {
-        "https://track.toggl.com/timer"
+    fn quotas(&self) -> Vec<Quota> {
+        self.http.quotas()
     }
 }
 

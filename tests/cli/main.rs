@@ -20,6 +20,7 @@ mod house;
 mod import_events;
 mod ingest;
 mod kill;
+mod push;
 mod push_wire;
 mod report;
 mod rules;

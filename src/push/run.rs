@@ -1,0 +1,742 @@
+//! Carrying a plan out, exactly once.
+//!
+//! ```text
+//!             ┌──────────── one request ────────────┐
+//!  ledger     intent ───────────────────────▶ outcome, entry, push_log     two transactions
+//!  service             request ──▶ answer
+//!                        ✗           ✗                                     lost: the intent stays
+//!
+//!  next run   intents without outcome ──▶ ask the service ──▶ outcome ──▶ plan ──▶ …
+//! ```
+//!
+//! Whatever happens between the two transactions (a crash, a dropped connection, a timeout), the
+//! next run asks the service before it plans anything: by id where there is one, else among the
+//! entries that begin at that second for one of the same length and description that the ledger
+//! does not have. Entries about to be changed are asked for as well: one that the person changed or
+//! removed there is theirs.
+//!
+//! INVARIANT (settled first): nothing is sent while a request has no outcome.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use super::destination::{Destination, Keeps, Remote, Trouble};
+use super::gather::Piece;
+use super::http;
+use super::plan::{Kept, Plan, Removal, Update, Why, day};
+use crate::store::push::{self as ledger, Action, PushedEntry, Request, Standing, Verdict};
+use crate::store::{self, Store};
+use crate::time::{Interval, Millis, Timestamp};
+
+/// After so many failures of the network in a row, the rest is not tried.
+const PATIENCE: u32 = 2;
+/// Up to so many entries are asked for one by one.
+const ONE_BY_ONE: usize = 2;
+const DAY: Millis = 24 * 3_600_000;
+
+/// Who watches a run.
+pub trait Watch: http::Watch {
+    /// So many of so many requests are done.
+    fn progress(&mut self, done: usize, of: usize);
+}
+
+/// What a run needs.
+pub struct Run<'a> {
+    /// The ledger.
+    pub store: &'a mut Store,
+    /// The destination's name in the ledger.
+    pub key: &'a str,
+    /// The destination's name for people.
+    pub title: &'a str,
+    /// Where entries go.
+    pub destination: &'a mut dyn Destination,
+    /// Whether what people did there is overwritten.
+    pub force: bool,
+    /// How long after a request without an answer the service is asked what became of it.
+    pub settle: Duration,
+    /// The clock.
+    pub clock: &'a dyn Fn() -> Timestamp,
+    /// Who is told.
+    pub watch: &'a mut dyn Watch,
+}
+
+/// What a run did.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Done {
+    /// Streams that were sent as a whole.
+    pub pushed: usize,
+    /// Entries that were removed.
+    pub removed: usize,
+    /// What failed.
+    pub failed: Vec<Failed>,
+    /// What was left as it is.
+    pub kept: Vec<Kept>,
+    /// What was stored otherwise than it was sent: stream and what differs.
+    pub differs: Vec<(String, String)>,
+    /// Streams that were not tried, since that was pointless.
+    pub untried: usize,
+    /// When to come back, if a service said so.
+    pub come_back: Option<Timestamp>,
+}
+
+/// A stream that could not be sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Failed {
+    /// The stream.
+    pub stream_id: String,
+    /// What went wrong, such as `Toggl 400: project_id 12345 not found`.
+    pub what: String,
+    /// What to do.
+    pub hint: String,
+    /// Whether it may have been done nevertheless.
+    pub open: bool,
+}
+
+/// Why a run stopped before anything new was sent.
+#[derive(Debug, thiserror::Error)]
+pub enum Stopped {
+    /// The ledger failed.
+    #[error(transparent)]
+    Store(#[from] store::StoreError),
+    /// The service could not be asked.
+    #[error("{what}\n    Hint: {hint}")]
+    Service {
+        /// What went wrong.
+        what: String,
+        /// What to do.
+        hint: String,
+        /// When to come back, if it said so.
+        come_back: Option<Timestamp>,
+    },
+}
+
+/// How a request ended, for the rest of the run.
+enum Next {
+    GoOn,
+    Stop,
+}
+
+impl Run<'_> {
+    fn now(&self) -> String {
+        (self.clock)().to_string()
+    }
+
+    /// The side of the destination that keeps entries; where there is none, nothing can be asked.
+    fn keeps(&mut self) -> Result<&mut dyn Keeps, Stopped> {
+        self.destination.keeps().ok_or_else(|| Stopped::Service {
+            what: "this destination keeps no entries".to_owned(),
+            hint: "Nothing was sent.".to_owned(),
+            come_back: None,
+        })
+    }
+
+    /// A service's trouble where the run cannot go on.
+    fn stopped(&self, trouble: &Trouble) -> Stopped {
+        let failed = failed(self.title, "", trouble);
+        Stopped::Service {
+            what: failed.what,
+            hint: failed.hint,
+            come_back: come_back(trouble, (self.clock)()),
+        }
+    }
+
+    /// The workspace that entries go to.
+    ///
+    /// # Errors
+    /// [`Stopped`], here and below.
+    pub fn workspace(&mut self) -> Result<String, Stopped> {
+        let workspace = self.keeps()?.workspace();
+        workspace.map_err(|trouble| self.stopped(&trouble))
+    }
+
+    /// Takes what another program noted in `push_log` as entries of this workspace.
+    pub fn adopt(&mut self, workspace: &str) -> Result<(), Stopped> {
+        let logged = ledger::only_logged(self.store.conn(), self.key, workspace)?;
+        if logged.is_empty() {
+            return Ok(());
+        }
+        let tx = self.store.write()?;
+        for entry in &logged {
+            ledger::put(&tx, self.key, entry)?;
+        }
+        tx.commit().map_err(store::StoreError::from)?;
+        Ok(())
+    }
+
+    // --- requests without an answer --------------------------------------------------------------
+
+    /// Asks the service what became of the requests that have no outcome; how many there were.
+    pub fn settle(&mut self, workspace: &str) -> Result<usize, Stopped> {
+        let open = ledger::open_requests(self.store.conn(), self.key)?;
+        for request in &open {
+            if request.workspace != workspace {
+                let (then, title) = (&request.workspace, self.title);
+                return Err(Stopped::Service {
+                    what: format!("a request to workspace {then} of {title} has no answer yet"),
+                    hint: format!("Set workspace_id = \"{then}\" once and push again"),
+                    come_back: None,
+                });
+            }
+            self.let_settle(request);
+            match request.action {
+                Action::Create => self.find(request)?,
+                Action::Update => self.look_after(request)?,
+                Action::Delete => self.look_after(request)?,
+            }
+        }
+        Ok(open.len())
+    }
+
+    /// Gives the service the time to finish what it may still be doing.
+    fn let_settle(&mut self, request: &Request) {
+        let age = Timestamp::parse(&request.began_at)
+            .map_or(i64::MAX, |began| (self.clock)().millis().saturating_sub(began.millis()));
+        let age = Duration::from_millis(u64::try_from(age).unwrap_or(0));
+        let mut left = self.settle.saturating_sub(age);
+        while !left.is_zero() {
+            self.watch.waiting(self.title, "an earlier request may still be under way", left);
+            let step = left.min(Duration::from_secs(1));
+            std::thread::sleep(step);
+            left -= step;
+        }
+    }
+
+    /// A creation: whether an entry is there that looks like it and is not known.
+    fn find(&mut self, request: &Request) -> Result<(), Stopped> {
+        let wanted: Option<Remote> =
+            request.content.as_ref().and_then(|it| serde_json::from_str(it).ok());
+        let mut found = Vec::new();
+        if let Some(wanted) = &wanted {
+            let window = Interval::new(wanted.start.plus(-1_000), wanted.start.plus(2_000));
+            let listed = self.keeps()?.list(window).map_err(|trouble| self.stopped(&trouble))?;
+            for it in listed {
+                if it.looks_like(wanted) && !ledger::is_known(self.store.conn(), self.key, &it.id)?
+                {
+                    found.push(it);
+                }
+            }
+        }
+        // Ids grow, so the smallest is the oldest.
+        found.sort_by_key(|it| (it.id.len(), it.id.clone()));
+        match found.first() {
+            Some(there) => self.record(request, there),
+            None => self.end(request, Verdict::Absent, "the service has no such entry"),
+        }
+    }
+
+    /// An update or a removal: what the entry is like now.
+    fn look_after(&mut self, request: &Request) -> Result<(), Stopped> {
+        let id = request.external_id.clone().unwrap_or_default();
+        let there = self.keeps()?.get(&id).map_err(|trouble| self.stopped(&trouble))?;
+        let wanted: Option<Remote> =
+            request.content.as_ref().and_then(|it| serde_json::from_str(it).ok());
+        match (there, wanted) {
+            (None, _) if request.action == Action::Delete => {
+                self.mark(request, Standing::Removed, Verdict::Done)
+            }
+            (None, _) => self.mark(request, Standing::Gone, Verdict::Gone),
+            (Some(there), Some(wanted)) if there.same(&wanted) => self.record(request, &there),
+            // Whether it is what it was before, or the person's, is asked again before it is
+            // touched.
+            (Some(_), _) => self.end(request, Verdict::Absent, "the service has not done it"),
+        }
+    }
+
+    // --- the ledger ------------------------------------------------------------------------------
+
+    fn begin(&mut self, mut request: Request) -> Result<Request, Stopped> {
+        request.began_at = self.now();
+        let tx = self.store.write()?;
+        request.num = ledger::begin(&tx, self.key, &request)?;
+        tx.commit().map_err(store::StoreError::from)?;
+        Ok(request)
+    }
+
+    fn end(&mut self, request: &Request, verdict: Verdict, note: &str) -> Result<(), Stopped> {
+        let now = self.now();
+        let tx = self.store.write()?;
+        ledger::end(&tx, request.num, verdict, note, &now)?;
+        tx.commit().map_err(store::StoreError::from)?;
+        Ok(())
+    }
+
+    /// The service has the entry as it was to become.
+    fn record(&mut self, request: &Request, there: &Remote) -> Result<(), Stopped> {
+        let now = self.now();
+        let tx = self.store.write()?;
+        // An earlier entry for the same time, which the person removed, is history now.
+        if request.action == Action::Create {
+            for old in ledger::entries(&tx, self.key)? {
+                if old.stream_id == request.stream_id
+                    && old.day == request.day
+                    && matches!(old.standing, Standing::Gone | Standing::Unknown)
+                {
+                    let old = PushedEntry { standing: Standing::Removed, ..old };
+                    ledger::put(&tx, self.key, &old)?;
+                }
+            }
+        }
+        let entry = PushedEntry {
+            workspace: request.workspace.clone(),
+            external_id: there.id.clone(),
+            stream_id: request.stream_id.clone(),
+            day: request.day.clone(),
+            standing: Standing::Ours,
+            content: serde_json::to_string(there).ok(),
+            fingerprint: request.fingerprint.clone(),
+            stream_updated_at: request.stream_updated_at.clone(),
+            pushed_at: now.clone(),
+        };
+        ledger::put(&tx, self.key, &entry)?;
+        ledger::end(&tx, request.num, Verdict::Done, "", &now)?;
+        tx.commit().map_err(store::StoreError::from)?;
+        Ok(())
+    }
+
+    /// The entry stands to us otherwise from now on.
+    fn mark(
+        &mut self,
+        request: &Request,
+        standing: Standing,
+        verdict: Verdict,
+    ) -> Result<(), Stopped> {
+        let now = self.now();
+        let tx = self.store.write()?;
+        for entry in ledger::entries(&tx, self.key)? {
+            if Some(&entry.external_id) == request.external_id.as_ref() {
+                // What was not sent counts as seen: it is not asked for again until more changes.
+                let stream_updated_at = request.stream_updated_at.clone();
+                let entry = PushedEntry { standing, stream_updated_at, ..entry };
+                ledger::put(&tx, self.key, &entry)?;
+            }
+        }
+        if request.num != 0 {
+            ledger::end(&tx, request.num, verdict, "", &now)?;
+        }
+        tx.commit().map_err(store::StoreError::from)?;
+        Ok(())
+    }
+
+    // --- carrying out ----------------------------------------------------------------------------
+
+    /// Carries a plan out.
+    ///
+    /// # Errors
+    /// Where the ledger fails, or the entries to be changed cannot be asked for. What was sent until
+    /// then is in the ledger.
+    pub fn execute(&mut self, plan: Plan, workspace: &str) -> Result<Done, Stopped> {
+        let mut done = Done { kept: plan.kept.clone(), ..Done::default() };
+        self.refresh(&plan)?;
+        let there = self.ask(&plan)?;
+        let total = plan.writes();
+        let mut run = Progress { total, ..Progress::default() };
+        self.watch.progress(0, total);
+        for removal in plan.removals {
+            self.removal(removal, &there, &mut run, &mut done)?;
+        }
+        for Update { entry, piece } in plan.updates {
+            self.update(entry, piece, &there, &mut run, &mut done)?;
+        }
+        for piece in plan.creates {
+            self.create(piece, workspace, &mut run, &mut done)?;
+        }
+        done.pushed = run.good.difference(&run.bad).count();
+        done.untried = run.untried.difference(&run.bad).count();
+        Ok(done)
+    }
+
+    /// Streams that changed in nothing that is sent.
+    fn refresh(&mut self, plan: &Plan) -> Result<(), Stopped> {
+        if plan.refreshed.is_empty() {
+            return Ok(());
+        }
+        let tx = self.store.write()?;
+        for (entry, version) in &plan.refreshed {
+            let entry = PushedEntry { stream_updated_at: version.clone(), ..entry.clone() };
+            ledger::put(&tx, self.key, &entry)?;
+        }
+        tx.commit().map_err(store::StoreError::from)?;
+        Ok(())
+    }
+
+    /// What the service says of the entries that are to be changed or removed, by id; those that
+    /// are overwritten anyway, or of which nothing is known to compare with, are not asked for.
+    fn ask(&mut self, plan: &Plan) -> Result<HashMap<String, Option<Remote>>, Stopped> {
+        let mut there = HashMap::new();
+        if self.force {
+            return Ok(there);
+        }
+        let removed = plan.removals.iter().map(|it| &it.entry);
+        let entries = removed.chain(plan.updates.iter().map(|it| &it.entry));
+        let mut open: BTreeMap<String, Timestamp> = BTreeMap::new();
+        for entry in entries.filter(|it| it.standing != Standing::Gone) {
+            if let Some(known) = entry.remote() {
+                open.insert(entry.external_id.clone(), known.start);
+            }
+        }
+        if open.len() > ONE_BY_ONE {
+            for window in windows(open.values().copied().collect()) {
+                let listed =
+                    self.keeps()?.list(window).map_err(|trouble| self.stopped(&trouble))?;
+                for it in listed {
+                    if open.remove(&it.id).is_some() {
+                        there.insert(it.id.clone(), Some(it));
+                    }
+                }
+            }
+        }
+        // Those that are elsewhere in time now, or not at all.
+        for id in open.into_keys() {
+            let found = self.keeps()?.get(&id).map_err(|trouble| self.stopped(&trouble))?;
+            there.insert(id, found);
+        }
+        Ok(there)
+    }
+
+    fn removal(
+        &mut self,
+        removal: Removal,
+        there: &HashMap<String, Option<Remote>>,
+        run: &mut Progress,
+        done: &mut Done,
+    ) -> Result<(), Stopped> {
+        let blocks = removal.blocks().map(str::to_owned);
+        let entry = removal.entry;
+        let request = request(&entry, Action::Delete, None);
+        if entry.standing == Standing::Gone {
+            return self.mark(&request, Standing::Removed, Verdict::Done);
+        }
+        match there.get(&entry.external_id) {
+            Some(None) => return self.mark(&request, Standing::Removed, Verdict::Done),
+            Some(Some(found)) if entry.remote().is_some_and(|known| !known.same(found)) => {
+                run.blocked.extend(blocks);
+                done.kept.push(Kept { stream_id: entry.stream_id.clone(), why: Why::Theirs });
+                let standing = PushedEntry { standing: Standing::Theirs, ..entry };
+                let tx = self.store.write()?;
+                ledger::put(&tx, self.key, &standing)?;
+                tx.commit().map_err(store::StoreError::from)?;
+                return Ok(());
+            }
+            Some(Some(_)) | None => {}
+        }
+        if run.stopped {
+            run.untried.insert(entry.stream_id);
+            run.blocked.extend(blocks);
+            return Ok(());
+        }
+        let request = self.begin(request)?;
+        let answer = self.keeps()?.delete(&entry.external_id);
+        match answer {
+            Ok(()) | Err(Trouble::Gone) => {
+                self.mark(&request, Standing::Removed, Verdict::Done)?;
+                done.removed += 1;
+                run.network = 0;
+            }
+            Err(trouble) => {
+                run.blocked.extend(blocks);
+                self.trouble(&request, &trouble, run, done)?;
+            }
+        }
+        self.step(run);
+        Ok(())
+    }
+
+    fn update(
+        &mut self,
+        entry: PushedEntry,
+        piece: Piece,
+        there: &HashMap<String, Option<Remote>>,
+        run: &mut Progress,
+        done: &mut Done,
+    ) -> Result<(), Stopped> {
+        let mut request = request(&entry, Action::Update, Some(&piece));
+        if self.is_blocked(&piece, run, done) {
+            return Ok(());
+        }
+        let expected = match self.keeps()?.expected(&piece.entry) {
+            Ok(expected) => Remote { id: entry.external_id.clone(), ..expected },
+            Err(trouble) => return self.unprepared(&piece, &trouble, run, done),
+        };
+        let why = match there.get(&entry.external_id) {
+            Some(None) => Some((Standing::Gone, Verdict::Gone, Why::Gone)),
+            Some(Some(found)) if found.same(&expected) => {
+                run.good.insert(entry.stream_id.clone());
+                let found = found.clone();
+                let request = self.begin(Request { content: json(&found), ..request })?;
+                return self.record(&request, &found);
+            }
+            Some(Some(found)) if entry.remote().is_some_and(|known| !known.same(found)) => {
+                Some((Standing::Theirs, Verdict::Theirs, Why::Theirs))
+            }
+            Some(Some(_)) | None => None,
+        };
+        if let Some((standing, verdict, why)) = why {
+            done.kept.push(Kept { stream_id: entry.stream_id.clone(), why });
+            return self.mark(&request, standing, verdict);
+        }
+        if run.stopped {
+            run.untried.insert(entry.stream_id);
+            return Ok(());
+        }
+        request.content = json(&expected);
+        let request = self.begin(request)?;
+        let answer = self.keeps()?.update(&entry.external_id, &piece.entry);
+        match answer {
+            Ok(there) => {
+                self.record(&request, &there)?;
+                compare(&there, &expected, &entry.stream_id, done);
+                run.good.insert(entry.stream_id);
+                run.network = 0;
+            }
+            Err(Trouble::Gone) if self.force => {
+                self.mark(&request, Standing::Gone, Verdict::Gone)?;
+                return self.create(piece, &entry.workspace, run, done);
+            }
+            Err(Trouble::Gone) => {
+                self.mark(&request, Standing::Gone, Verdict::Gone)?;
+                done.kept.push(Kept { stream_id: entry.stream_id, why: Why::Gone });
+            }
+            Err(trouble) => self.trouble(&request, &trouble, run, done)?,
+        }
+        self.step(run);
+        Ok(())
+    }
+
+    fn create(
+        &mut self,
+        piece: Piece,
+        workspace: &str,
+        run: &mut Progress,
+        done: &mut Done,
+    ) -> Result<(), Stopped> {
+        let stream = piece.entry.get().stream.clone();
+        if self.is_blocked(&piece, run, done) {
+            return Ok(());
+        }
+        if run.stopped {
+            run.untried.insert(stream);
+            return Ok(());
+        }
+        let expected = match self.keeps()?.expected(&piece.entry) {
+            Ok(expected) => expected,
+            Err(trouble) => return self.unprepared(&piece, &trouble, run, done),
+        };
+        let request = self.begin(Request {
+            num: 0,
+            workspace: workspace.to_owned(),
+            action: Action::Create,
+            stream_id: stream.clone(),
+            day: day(&piece),
+            external_id: None,
+            content: json(&expected),
+            fingerprint: piece.entry.get().fingerprint(),
+            stream_updated_at: piece.updated_at.clone(),
+            began_at: String::new(),
+        })?;
+        match self.destination.create(&piece.entry) {
+            Ok(Some(there)) => {
+                self.record(&request, &there)?;
+                compare(&there, &expected, &stream, done);
+                run.good.insert(stream);
+                run.network = 0;
+            }
+            // Nothing that could be noted: the service is asked in the next run.
+            Ok(None) => {}
+            Err(trouble) => self.trouble(&request, &trouble, run, done)?,
+        }
+        self.step(run);
+        Ok(())
+    }
+
+    /// A look-up that an entry needs failed; nothing was sent of it.
+    fn unprepared(
+        &mut self,
+        piece: &Piece,
+        trouble: &Trouble,
+        run: &mut Progress,
+        done: &mut Done,
+    ) -> Result<(), Stopped> {
+        self.tell(&piece.entry.get().stream, trouble, run, done);
+        self.step(run);
+        Ok(())
+    }
+
+    fn is_blocked(&self, piece: &Piece, run: &Progress, done: &mut Done) -> bool {
+        let stream = &piece.entry.get().stream;
+        let blocked = run.blocked.contains(stream);
+        if blocked {
+            let kept = Kept { stream_id: stream.clone(), why: Why::Blocked };
+            if !done.kept.contains(&kept) {
+                done.kept.push(kept);
+            }
+        }
+        blocked
+    }
+
+    /// Notes what became of a request that failed.
+    fn trouble(
+        &mut self,
+        request: &Request,
+        trouble: &Trouble,
+        run: &mut Progress,
+        done: &mut Done,
+    ) -> Result<(), Stopped> {
+        let what = failed(self.title, "", trouble).what;
+        match trouble {
+            Trouble::Unknown { .. } => {
+                let tx = self.store.write()?;
+                ledger::remark(&tx, request.num, &what)?;
+                tx.commit().map_err(store::StoreError::from)?;
+            }
+            Trouble::NotSent { .. } => self.end(request, Verdict::NotSent, &what)?,
+            Trouble::Refused { .. } | Trouble::Wait { .. } => {
+                self.end(request, Verdict::Refused, &what)?;
+            }
+            Trouble::Gone => self.end(request, Verdict::Gone, &what)?,
+        }
+        self.tell(&request.stream_id, trouble, run, done);
+        Ok(())
+    }
+
+    /// Adds a failure to what is told, and decides whether the rest is tried.
+    fn tell(&mut self, stream: &str, trouble: &Trouble, run: &mut Progress, done: &mut Done) {
+        run.bad.insert(stream.to_owned());
+        done.failed.push(failed(self.title, stream, trouble));
+        let next = match trouble {
+            Trouble::Refused { all, .. } => {
+                run.network = 0;
+                if *all { Next::Stop } else { Next::GoOn }
+            }
+            // Short waits are over by now: whatever comes next would be refused as well.
+            Trouble::Wait { .. } => {
+                done.come_back = come_back(trouble, (self.clock)());
+                Next::Stop
+            }
+            Trouble::NotSent { .. } | Trouble::Unknown { .. } => {
+                run.network += 1;
+                if run.network >= PATIENCE { Next::Stop } else { Next::GoOn }
+            }
+            Trouble::Gone => Next::GoOn,
+        };
+        run.stopped |= matches!(next, Next::Stop);
+    }
+
+    fn step(&mut self, run: &mut Progress) {
+        run.done += 1;
+        self.watch.progress(run.done, run.total);
+    }
+}
+
+/// How far a run is.
+#[derive(Default)]
+struct Progress {
+    total: usize,
+    done: usize,
+    good: BTreeSet<String>,
+    bad: BTreeSet<String>,
+    untried: BTreeSet<String>,
+    /// Streams that must wait, since an entry with their time is still there.
+    blocked: BTreeSet<String>,
+    /// Failures of the network in a row.
+    network: u32,
+    stopped: bool,
+}
+
+fn request(entry: &PushedEntry, action: Action, piece: Option<&Piece>) -> Request {
+    Request {
+        num: 0,
+        workspace: entry.workspace.clone(),
+        action,
+        stream_id: entry.stream_id.clone(),
+        day: entry.day.clone(),
+        external_id: Some(entry.external_id.clone()),
+        content: None,
+        fingerprint: piece
+            .map_or_else(|| entry.fingerprint.clone(), |it| it.entry.get().fingerprint()),
+        stream_updated_at: piece
+            .map_or_else(|| entry.stream_updated_at.clone(), |it| it.updated_at.clone()),
+        began_at: String::new(),
+    }
+}
+
+fn json(remote: &Remote) -> Option<String> {
+    serde_json::to_string(remote).ok()
+}
+
+/// Notes where the service made something else of an entry than was sent.
+fn compare(there: &Remote, sent: &Remote, stream: &str, done: &mut Done) {
+    let mut what = Vec::new();
+    let parts = [
+        ("start", there.start != sent.start),
+        ("duration", there.seconds != sent.seconds),
+        (
+            "description",
+            !there.looks_like(&Remote { description: sent.description.clone(), ..there.clone() }),
+        ),
+        ("tags", there.tags != sent.tags),
+        ("project", there.project != sent.project),
+        ("billable", there.billable != sent.billable),
+    ];
+    what.extend(parts.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name));
+    if !what.is_empty() {
+        done.differs.push((stream.to_owned(), what.join(", ")));
+    }
+}
+
+/// Windows around these starts, few and not much longer than they must be.
+fn windows(mut starts: Vec<Timestamp>) -> Vec<Interval> {
+    starts.sort_unstable();
+    let mut out: Vec<Interval> = Vec::new();
+    for start in starts {
+        let window = Interval::new(start.plus(-1_000), start.plus(2_000));
+        match out.last_mut() {
+            Some(last) if start <= last.end.plus(7 * DAY) => last.end = window.end,
+            _ => out.push(window),
+        }
+    }
+    out
+}
+
+/// A failure in words.
+fn failed(title: &str, stream: &str, trouble: &Trouble) -> Failed {
+    let (what, hint, open) = match trouble {
+        Trouble::Refused { status, message, hint, .. } => {
+            (format!("{title} {status}: {message}"), hint.clone(), false)
+        }
+        Trouble::Wait { status, message, after, quota } => {
+            let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+            let hint = if *quota {
+                format!(
+                    "The quota comes back in {} (re-run then to push the rest)",
+                    super::bill::length(i64::try_from(seconds).unwrap_or(i64::MAX))
+                )
+            } else {
+                format!("Waiting {seconds}s before retry... (re-run to retry failed entries)")
+            };
+            (format!("{title} {status}: {message}"), hint, false)
+        }
+        Trouble::Gone => (
+            format!("{title} 404: the entry is not there any more"),
+            "Use --force to create it again".to_owned(),
+            false,
+        ),
+        Trouble::NotSent { why, hint } => (format!("Network error: {why}"), hint.clone(), false),
+        Trouble::Unknown { why, hint } => {
+            let network = if why.starts_with(title) { "" } else { "Network error: " };
+            (format!("{network}{why}"), hint.clone(), true)
+        }
+    };
+    Failed { stream_id: stream.to_owned(), what, hint, open }
+}
+
+fn come_back(trouble: &Trouble, now: Timestamp) -> Option<Timestamp> {
+    match trouble {
+        Trouble::Wait { after, .. } => {
+            Some(now.plus(i64::try_from(after.as_millis()).unwrap_or(i64::MAX)))
+        }
+        Trouble::Refused { .. }
+        | Trouble::Gone
+        | Trouble::NotSent { .. }
+        | Trouble::Unknown { .. } => None,
+    }
+}
