@@ -10,7 +10,7 @@
 //!
 //! Waiting is done here too: the pace between any two requests, and a service's own wish
 //! (`Retry-After`, an hourly quota) where it is short enough. A service that is known to refuse is
-//! not asked: that is a [`Gate`](gate::Gate), closed until it may be asked again.
+//! not asked: its [gate](gate) is closed until it may be.
 //!
 //! INVARIANT (never twice): a request that may have been processed is not sent again. Only reads,
 //! and what was refused by 429 or 402, are repeated; neither reqwest nor its pool repeats anything
@@ -27,7 +27,7 @@ use std::net::IpAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use reqwest::{Method, Url, blocking};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -238,6 +238,8 @@ pub(super) struct Http<'a> {
     client: blocking::Client,
     profile: Profile,
     token: Secret,
+    /// The forms in which the token goes over the wire.
+    hidden: Vec<Secret>,
     base: Url,
     pace: Duration,
     timeout: Duration,
@@ -257,10 +259,11 @@ impl<'a> Http<'a> {
         HeaderValue::from_str(access.token.expose()).map_err(|_| Unusable::Token)?;
         let client = client(&base, access.timeout).map_err(|_| Unusable::Tls)?;
         let gates = Gates::new(profile.unnamed, access.now, &access.quotas);
-        let http = Self {
+        let mut http = Self {
             client,
             profile,
             token: access.token.clone(),
+            hidden: vec![access.token.clone()],
             base,
             pace: access.pace,
             timeout: access.timeout,
@@ -269,6 +272,7 @@ impl<'a> Http<'a> {
             gates,
             last: None,
         };
+        http.hidden.extend(http.encoded_token());
         Ok((http, access.cache))
     }
 
@@ -313,7 +317,19 @@ impl<'a> Http<'a> {
 
     /// What the service said, short and harmless.
     pub(super) fn said(&self, answer: &Answer) -> String {
-        words::said(answer.status, &answer.body).replace(self.token.expose(), "(hidden)")
+        // Before it is cut: the rest of a token would not be found.
+        let hide = |body: String, secret: &Secret| match secret.expose() {
+            "" => body,
+            secret => body.replace(secret, "(hidden)"),
+        };
+        words::said(answer.status, &self.hidden.iter().fold(answer.body.clone(), hide))
+    }
+
+    /// What stands in the header for HTTP Basic.
+    fn encoded_token(&self) -> Option<Secret> {
+        let request = self.request(&Call::get(&[], &[])).build().ok()?;
+        let value = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
+        Some(Secret::new(value.split_once(' ')?.1))
     }
 
     fn pass_gate(&mut self, bucket: Bucket) -> Result<(), Trouble> {
@@ -427,6 +443,11 @@ fn secret(token: &str) -> HeaderValue {
     let mut value = HeaderValue::from_str(token).unwrap_or_else(|_| HeaderValue::from_static(""));
     value.set_sensitive(true);
     value
+}
+
+/// `at`, cut to the whole second, as services cut it.
+pub(super) fn to_second(at: Timestamp) -> Timestamp {
+    Timestamp::from_millis(at.millis().div_euclid(1_000).saturating_mul(1_000))
 }
 
 /// Reads a base address, which is https unless it is this machine.
