@@ -1,6 +1,6 @@
 //! How billing services are talked to: one request at a time, at their pace, and none twice.
 //!
-//! [`Http::send`] returns what the service answered, or says exactly how much is known of a
+//! `Http::send` returns what the service answered, or says exactly how much is known of a
 //! request that has no useful answer:
 //!
 //! ```text
@@ -10,13 +10,13 @@
 //!
 //! Waiting is done here too: the pace between any two requests, and a service's own wish
 //! (`Retry-After`, an hourly quota) where it is short enough. A service that is known to refuse is
-//! not asked: its [gate](gate) is closed until it may be.
+//! not asked: its gate (`gate.rs`) is closed until it may be.
 //!
 //! INVARIANT (never twice): a request that may have been processed is not sent again. Only reads,
 //! and what was refused by 429 or 402, are repeated; neither reqwest nor its pool repeats anything
 //! that was begun to be written.
 //! INVARIANT (no token): neither token nor address nor an answer's body is in a message that was
-//! not cut out of it by [`words`]; an [`Answer`] has no `Debug`.
+//! not cut out of it by `words.rs`; an `Answer` has no `Debug`.
 
 mod gate;
 mod lost;

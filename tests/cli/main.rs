@@ -21,6 +21,7 @@ mod import_events;
 mod ingest;
 mod kill;
 mod push;
+mod push_faults;
 mod push_wire;
 mod report;
 mod rules;

@@ -13,8 +13,8 @@ use crate::push::{http, run};
 
 /// Cells of the bar.
 const CELLS: usize = 20;
-/// Shorter waits are not worth a line where there is no bar.
-const WORTH_TELLING: Duration = Duration::from_secs(2);
+/// Shorter waits, in seconds, are not worth a line where there is no bar.
+const WORTH_TELLING: u64 = 2;
 
 /// The screen; clones are the same one.
 #[derive(Clone)]
@@ -50,7 +50,7 @@ impl http::Watch for Screen {
         if state.is_terminal {
             let message = format!("{service}: {why}; going on in {time}");
             state.bar.set_message(if left.is_zero() { String::new() } else { message });
-        } else if !state.waiting && left >= WORTH_TELLING {
+        } else if !state.waiting && seconds >= WORTH_TELLING {
             say(&format!("{service}: {why}; going on in {time}"));
         }
         state.waiting = !left.is_zero();
