@@ -20,6 +20,7 @@ mod house;
 mod import_events;
 mod ingest;
 mod kill;
+mod privacy;
 mod push;
 mod push_faults;
 mod push_wire;
