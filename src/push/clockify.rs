@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::destination::{Destination, Keeps, Remote, Trouble};
 use super::entry::{Entry, Wanted};
-use super::http::{Access, Answer, Auth, Call, Http, Profile, Quota, Unnamed, Unusable};
+use super::http::{Access, Answer, Auth, Call, Http, Profile, Quota, Unnamed, Unusable, to_second};
 use super::lookup::{self, Cache, Known, Lookups, Named, What};
 use super::settings::Secret;
 use crate::privacy::Safe;
@@ -430,9 +430,4 @@ pub fn lookups<'e>(
     }
     let lists = usize::from(lists_projects) + usize::from(!missing.is_empty());
     Lookups { me: 0, workspace: usize::from(asks_user) + lists, perhaps: missing.len() }
-}
-
-/// `at`, cut to the whole second.
-fn to_second(at: Timestamp) -> Timestamp {
-    Timestamp::from_millis(at.millis().div_euclid(1_000).saturating_mul(1_000))
 }

@@ -1,6 +1,6 @@
 //! How billing services are talked to: one request at a time, at their pace, and none twice.
 //!
-//! [`Http::send`] returns what the service answered, or says exactly how much is known of a
+//! `Http::send` returns what the service answered, or says exactly how much is known of a
 //! request that has no useful answer:
 //!
 //! ```text
@@ -10,13 +10,13 @@
 //!
 //! Waiting is done here too: the pace between any two requests, and a service's own wish
 //! (`Retry-After`, an hourly quota) where it is short enough. A service that is known to refuse is
-//! not asked: that is a [`Gate`](gate::Gate), closed until it may be asked again.
+//! not asked: its gate (`gate.rs`) is closed until it may be.
 //!
 //! INVARIANT (never twice): a request that may have been processed is not sent again. Only reads,
 //! and what was refused by 429 or 402, are repeated; neither reqwest nor its pool repeats anything
 //! that was begun to be written.
 //! INVARIANT (no token): neither token nor address nor an answer's body is in a message that was
-//! not cut out of it by [`words`]; an [`Answer`] has no `Debug`.
+//! not cut out of it by `words.rs`; an `Answer` has no `Debug`.
 
 mod gate;
 mod lost;
@@ -27,7 +27,7 @@ use std::net::IpAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use reqwest::{Method, Url, blocking};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -222,6 +222,11 @@ impl Answer {
         self.body.trim().is_empty() || self.is_page()
     }
 
+    /// Whether it is JSON, as the service itself answers and nothing on the way to it does.
+    pub(super) fn is_json(&self) -> bool {
+        serde_json::from_str::<Value>(&self.body).is_ok()
+    }
+
     /// The `code` of an error that is an object.
     pub(super) fn code(&self) -> Option<i64> {
         serde_json::from_str::<Value>(&self.body).ok()?.get("code")?.as_i64()
@@ -233,8 +238,11 @@ pub(super) struct Http<'a> {
     client: blocking::Client,
     profile: Profile,
     token: Secret,
+    /// The forms in which the token goes over the wire.
+    hidden: Vec<Secret>,
     base: Url,
     pace: Duration,
+    timeout: Duration,
     max_wait: Duration,
     watch: Box<dyn Watch + 'a>,
     gates: Gates,
@@ -251,17 +259,20 @@ impl<'a> Http<'a> {
         HeaderValue::from_str(access.token.expose()).map_err(|_| Unusable::Token)?;
         let client = client(&base, access.timeout).map_err(|_| Unusable::Tls)?;
         let gates = Gates::new(profile.unnamed, access.now, &access.quotas);
-        let http = Self {
+        let mut http = Self {
             client,
             profile,
             token: access.token.clone(),
+            hidden: vec![access.token.clone()],
             base,
             pace: access.pace,
+            timeout: access.timeout,
             max_wait: access.max_wait,
             watch: access.watch,
             gates,
             last: None,
         };
+        http.hidden.extend(http.encoded_token());
         Ok((http, access.cache))
     }
 
@@ -306,7 +317,19 @@ impl<'a> Http<'a> {
 
     /// What the service said, short and harmless.
     pub(super) fn said(&self, answer: &Answer) -> String {
-        words::said(answer.status, &answer.body).replace(self.token.expose(), "(hidden)")
+        // Before it is cut: the rest of a token would not be found.
+        let hide = |body: String, secret: &Secret| match secret.expose() {
+            "" => body,
+            secret => body.replace(secret, "(hidden)"),
+        };
+        words::said(answer.status, &self.hidden.iter().fold(answer.body.clone(), hide))
+    }
+
+    /// What stands in the header for HTTP Basic.
+    fn encoded_token(&self) -> Option<Secret> {
+        let request = self.request(&Call::get(&[], &[])).build().ok()?;
+        let value = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
+        Some(Secret::new(value.split_once(' ')?.1))
     }
 
     fn pass_gate(&mut self, bucket: Bucket) -> Result<(), Trouble> {
@@ -368,7 +391,8 @@ impl<'a> Http<'a> {
             url.query_pairs_mut().extend_pairs(call.query);
         }
         let token = self.token.expose();
-        let request = self.client.request(call.method.clone(), url);
+        // Of the client as a whole it would be the time of each read, and a body could go on for ever.
+        let request = self.client.request(call.method.clone(), url).timeout(self.timeout);
         let request = match self.profile.auth {
             Auth::Basic(password) => request.basic_auth(token, Some(password)),
             Auth::Header(name) => request.header(name, secret(token)),
@@ -421,6 +445,11 @@ fn secret(token: &str) -> HeaderValue {
     value
 }
 
+/// `at`, cut to the whole second, as services cut it.
+pub(super) fn to_second(at: Timestamp) -> Timestamp {
+    Timestamp::from_millis(at.millis().div_euclid(1_000).saturating_mul(1_000))
+}
+
 /// Reads a base address, which is https unless it is this machine.
 fn address(text: &str) -> Result<Url, Unusable> {
     let url = Url::parse(text.trim()).map_err(|_| Unusable::NotAddress)?;
@@ -451,7 +480,6 @@ fn client(base: &Url, timeout: Duration) -> reqwest::Result<blocking::Client> {
         .referer(false)
         .http1_only()
         .pool_idle_timeout(IDLE)
-        .timeout(timeout)
         // Well before the other, which cannot tell a slow connection from a slow answer.
         .connect_timeout(CONNECT.min(timeout / 2));
     // reqwest asks for a global provider; an error says that this one is there already.

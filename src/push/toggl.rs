@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::destination::{Destination, Keeps, Remote, Trouble};
 use super::entry::{Entry, Wanted};
-use super::http::{Access, Answer, Auth, Call, Http, Profile, Quota, Unnamed, Unusable};
+use super::http::{Access, Answer, Auth, Call, Http, Profile, Quota, Unnamed, Unusable, to_second};
 use super::lookup::{self, Cache, Known, Lookups, Named, What};
 use super::settings::Secret;
 use crate::privacy::Safe;
@@ -376,11 +376,6 @@ pub fn lookups<'e>(
     };
     let lists = entries.into_iter().any(is_unknown);
     Lookups { me: asks_me.into(), workspace: lists.into(), perhaps: 0 }
-}
-
-/// `at`, cut to the whole second.
-fn to_second(at: Timestamp) -> Timestamp {
-    Timestamp::from_millis(at.millis().div_euclid(1_000).saturating_mul(1_000))
 }
 
 fn sorted(mut tags: Vec<String>) -> Vec<String> {

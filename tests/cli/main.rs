@@ -23,6 +23,7 @@ mod kill;
 mod privacy;
 mod push;
 mod push_faults;
+mod push_wire;
 mod report;
 mod rules;
 mod rules_check;

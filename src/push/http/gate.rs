@@ -76,7 +76,7 @@ impl Gates {
             closed: BTreeMap::new(),
             quotas: BTreeMap::new(),
         };
-        for quota in known {
+        for quota in known.iter().filter(|quota| !quota.resets_in.is_zero()) {
             gates.note(*quota);
         }
         gates

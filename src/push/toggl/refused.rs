@@ -20,8 +20,8 @@ pub(super) fn by_us(message: String, hint: &str, all: bool) -> Trouble {
 /// What `answer` is, which is no success and said `message`.
 pub(super) fn trouble(answer: &Answer, message: String, of_entry: bool) -> Trouble {
     let (hint, all) = match answer.status {
-        // A wrong address answers with a page, or with nothing.
-        404 if of_entry && !answer.says_nothing() => return Trouble::Gone,
+        // Nothing of a wrong address is JSON.
+        404 if of_entry && answer.is_json() => return Trouble::Gone,
         401 => (CHECK_TOKEN, true),
         403 if answer.is_page() => (BLOCKED, true),
         403 if answer.says_nothing() || message.contains("username") => (CHECK_TOKEN, true),

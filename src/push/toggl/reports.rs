@@ -4,9 +4,9 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{DAY, MOST_PAGES, Toggl, sorted, to_second};
+use super::{DAY, MOST_PAGES, Toggl, sorted};
 use crate::push::destination::{Remote, Trouble};
-use crate::push::http::Call;
+use crate::push::http::{Call, to_second};
 use crate::time::{Interval, Timestamp};
 
 const PAGE_SIZE: u32 = 50;

@@ -134,8 +134,10 @@ impl Toggl {
     }
 }
 
-/// Values of a wrong type, and how Go calls them.
-const TYPES: [(&str, fn(&Value) -> bool); 8] = [
+type Fits = fn(&Value) -> bool;
+
+/// Of which type a field has to be.
+const TYPES: [(&str, Fits); 8] = [
     ("workspace_id", Value::is_i64),
     ("project_id", Value::is_i64),
     ("duration", Value::is_i64),
