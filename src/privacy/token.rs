@@ -138,7 +138,7 @@ mod tests {
         for class in Class::ALL {
             let token = key.token(class, "acme");
             assert!(is_token(&token), "{token}");
-            assert_eq!(tokens_in(&format!("in {token}/x")), [3..3 + token.len()]);
+            assert_eq!(tokens_in(&format!("in {token}/x")).first(), Some(&(3..3 + token.len())));
         }
         assert!(!is_token("project-3f9a"));
         assert!(!is_token("ax3f9a2c1b00"));

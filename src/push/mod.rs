@@ -76,9 +76,13 @@ pub struct ServiceInfo {
     pub settings: fn(&Settings) -> &Service,
     /// A client for it.
     pub open: for<'a> fn(Access<'a>) -> Result<Box<dyn Destination + 'a>, Unusable>,
-    /// What must be looked up before these entries can be sent.
-    pub lookups: fn(&dyn Cache, &Secret, &str, Option<&str>, &[&Entry]) -> Lookups,
+    /// What must be looked up before entries can be sent.
+    pub lookups: CountLookups,
 }
+
+/// How many requests come before those of the entries: given what is kept, the token, the address,
+/// the workspace that the config names, and the entries.
+pub type CountLookups = fn(&dyn Cache, &Secret, &str, Option<&str>, &[&Entry]) -> Lookups;
 
 /// THE table of destinations.
 pub const DESTINATIONS: [Info; 3] = [

@@ -454,7 +454,15 @@ impl Run<'_> {
             return Ok(());
         }
         let expected = match self.keeps()?.expected(&piece.entry) {
-            Ok(expected) => Remote { id: entry.external_id.clone(), ..expected },
+            // What is not said of an entry stays as it is there.
+            Ok(expected) => Remote {
+                id: entry.external_id.clone(),
+                billable: match piece.entry.get().billable {
+                    Some(_) => expected.billable,
+                    None => entry.remote().map_or(expected.billable, |known| known.billable),
+                },
+                ..expected
+            },
             Err(trouble) => return self.unprepared(&piece, &trouble, run, done),
         };
         let why = match there.get(&entry.external_id) {

@@ -40,7 +40,8 @@ fn is_put_right(tt: &Sandbox, toggl: &Toggl) {
     let log = tt.push_log();
     let mut ids: Vec<String> = toggl.entries().into_iter().map(|it| it.id).collect();
     let mut logged: Vec<String> = log.into_iter().filter_map(|row| row.3).collect();
-    (ids.sort(), logged.sort());
+    ids.sort();
+    logged.sort();
     assert_eq!(logged, ids);
     assert_eq!(tt.count("push_requests WHERE outcome IS NULL"), 0);
     let before = toggl.writes();
