@@ -22,6 +22,7 @@ pub mod agents;
 pub mod changes;
 pub mod derived;
 pub mod events;
+pub mod sync;
 pub mod tags;
 pub mod texts;
 
@@ -31,8 +32,11 @@ pub use rusqlite::Transaction;
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"ttdb");
 
 /// Each entry lifts the schema by one version; entries are never edited once released.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_changes.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001_first.sql"),
+    include_str!("migrations/0002_changes.sql"),
+    include_str!("migrations/0004_sync.sql"),
+];
 
 /// How long a command waits for another one's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
@@ -287,6 +291,14 @@ impl Store {
     #[must_use]
     pub fn conn(&self) -> &Connection {
         &self.conn
+    }
+
+    /// Makes do with little memory from here on, for commands that read much and each row once.
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn be_small(&self) -> Result<()> {
+        Ok(self.conn.pragma_update(None, "cache_size", -4_000)?)
     }
 
     /// How long later calls wait for another command's transaction.

@@ -34,7 +34,7 @@ const EDGES: [(&str, &[&str]); 25] = [
         &["collect", "config", "event", "period", "pipeline", "rules", "store", "tagging", "time"],
     ),
     ("change", &["config", "period", "pipeline", "refresh", "store", "tags", "time"]),
-    ("export", &["event", "period", "privacy", "store", "time"]),
+    ("export", &["event", "privacy", "store", "time"]),
     ("push", &["period", "privacy", "store", "time"]),
     (
         "cli",
