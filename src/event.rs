@@ -17,7 +17,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-use crate::time::Timestamp;
+use crate::time::{Millis, Timestamp};
 
 /// The event types that `tt` gives a meaning to; any other is kept and not allocated.
 pub mod kind {
@@ -128,6 +128,17 @@ impl EventId {
             Some(Self::Hash(id))
         };
         hash().unwrap_or_else(|| Self::Brought(text.to_owned()))
+    }
+}
+
+impl EventId {
+    /// The millisecond since 1970 that a computed id begins with.
+    #[must_use]
+    pub fn millis(&self) -> Option<Millis> {
+        let Self::Hash(id) = self else { return None };
+        let time = id.iter().take(6).fold(0, |time, byte| time << 8 | Millis::from(*byte));
+        // The sign was flipped; back, and extended to all 64 bits.
+        Some((time ^ (1 << 47)) << 16 >> 16)
     }
 }
 
@@ -604,6 +615,8 @@ mod tests {
         let id = |at: &str| EventId::compute("s", "k", Timestamp::parse(at).unwrap(), &["{}"]);
         let ids = ["1969-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "2025-01-28T10:00:00Z"].map(id);
         assert!(ids.is_sorted());
+        assert_eq!(ids[0].millis(), Some(-365 * 86_400_000));
+        assert_eq!(ids[2].millis(), Some(1_738_058_400_000));
         let EventId::Hash(_) = EventId::parse(&ids[2].to_string()) else { panic!("not a hash") };
         assert_eq!(EventId::parse(&ids[2].to_string()), ids[2]);
         assert_eq!(EventId::parse("ABC"), EventId::Brought("ABC".to_owned()));

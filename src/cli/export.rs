@@ -47,7 +47,7 @@ pub(super) fn run(app: &App, args: &ExportArgs, out: &mut dyn Write) -> Outcome 
     store.be_small()?;
     let filter = if args.raw {
         say(RAW);
-        Filter::default()
+        Filter::off()
     } else {
         privacy::filter(app, &config, store.conn())?
     };

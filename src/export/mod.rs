@@ -35,7 +35,7 @@ pub mod resume;
 mod rows;
 mod writer;
 
-pub use rows::{EntryKind, EntryOut, EventOut, RuleOut, StreamOut, TagOut};
+pub use rows::{EntryKind, EntryOut, RuleOut, StreamOut, TagOut};
 pub use writer::{Form, Writer};
 
 /// How the refusal of an unknown event begins, by which `tt sync` knows it on another machine.
@@ -140,11 +140,13 @@ pub fn export<W: Write>(
     let mut gate = Gate { filter, writer, counts: Counts::default(), progress };
     match request.what {
         What::Events => {
-            let after = request.after.map(|id| event(tx, id)).transpose()?.map_or(0, |it| it.0);
-            events::for_each_arrived(tx, after, request.range, |event| gate.pass(EventOut(event)))?;
+            let after =
+                request.after.map(|id| event(tx, filter, id)).transpose()?.map_or(0, |it| it.0);
+            events::for_each_arrived(tx, after, request.range, |event| gate.pass(event))?;
         }
         What::Streams => {
-            let after = request.after.map(|id| stream(tx, request.what, id, id)).transpose()?;
+            let after =
+                request.after.map(|id| stream(tx, filter, request.what, id, id)).transpose()?;
             let mut texts = Texts::new(tx);
             derived::for_each_stream(tx, from(after.as_ref()), request.range, |row| {
                 if after.as_ref().is_some_and(|after| after.num == row.num) {
@@ -154,7 +156,7 @@ pub fn export<W: Write>(
             })?;
         }
         What::Entries => {
-            let after = request.after.map(|id| entry(tx, id)).transpose()?;
+            let after = request.after.map(|id| entry(tx, filter, id)).transpose()?;
             // Time may go on beyond a stream's last event, by no more than the longest window.
             const LONGEST: i64 = 7 * 24 * 3_600_000;
             let streams = Interval::new(request.range.start.plus(-LONGEST), request.range.end);
@@ -190,15 +192,15 @@ pub fn record(
     }
     Ok(match what {
         What::Events => {
-            let (_, event) = event(tx, id)?;
-            Some(text(filter.pass(EventOut(event))))
+            let (_, event) = event(tx, filter, id)?;
+            Some(text(filter.pass(event)))
         }
         What::Streams => {
-            let row = stream(tx, what, id, id)?;
+            let row = stream(tx, filter, what, id, id)?;
             Some(text(filter.pass(StreamOut::of(tx, &mut Texts::new(tx), &row)?)))
         }
         What::Entries => {
-            entry(tx, id)?;
+            entry(tx, filter, id)?;
             None
         }
     })
@@ -250,23 +252,58 @@ fn unknown(what: What, id: &str) -> ExportError {
     ExportError::Unknown { what, id: id.to_owned() }
 }
 
-/// The event `id`, and where it stands in the order of arrival.
-fn event(tx: &Transaction<'_>, id: &str) -> Result<(i64, Event), ExportError> {
-    events::by_id(tx, &EventId::parse(id))?.ok_or_else(|| unknown(What::Events, id))
+/// The event `id`, and where it stands in the order of arrival. An id that the filter gave is looked
+/// for among the events of its time.
+fn event(tx: &Transaction<'_>, filter: &Filter, id: &str) -> Result<(i64, Event), ExportError> {
+    let id = EventId::parse(id);
+    if let Some(found) = events::by_id(tx, &id)? {
+        return Ok(found);
+    }
+    let mut original = None;
+    if let Some(millis) = id.millis() {
+        let at = Timestamp::from_millis(millis);
+        events::for_each(tx, Interval::new(at, at.plus(1)), |event| -> Result<(), StoreError> {
+            let stored = event.id.clone();
+            if filter.pass(event).is_ok_and(|safe| safe.get().id == id) {
+                original = Some(stored);
+            }
+            Ok(())
+        })?;
+    }
+    let found = original.map(|id| events::by_id(tx, &id)).transpose()?.flatten();
+    found.ok_or_else(|| unknown(What::Events, &id.to_string()))
 }
 
-/// The stream `id`, which the row `of` names.
-fn stream(tx: &Transaction<'_>, what: What, of: &str, id: &str) -> Result<StreamRow, ExportError> {
-    derived::stream_by_id(tx, id)?.ok_or_else(|| unknown(what, of))
+/// The stream `id`, which the row `of` names. An id that the filter gave is looked for among all.
+fn stream(
+    tx: &Transaction<'_>,
+    filter: &Filter,
+    what: What,
+    of: &str,
+    id: &str,
+) -> Result<StreamRow, ExportError> {
+    let mut found = derived::stream_by_id(tx, id)?;
+    if found.is_none() {
+        let mut texts = Texts::new(tx);
+        derived::for_each_stream(tx, None, Interval::ALWAYS, |row| -> Result<(), StoreError> {
+            if found.is_none() {
+                let out = StreamOut::of(tx, &mut texts, &row)?;
+                found = filter.pass(out).is_ok_and(|safe| safe.get().id == id).then_some(row);
+            }
+            Ok(())
+        })?;
+    }
+    found.ok_or_else(|| unknown(what, of))
 }
 
 /// The stream of the time entry `id`, and where the entry stands, or stood, among those of it.
 fn entry(
     tx: &Transaction<'_>,
+    filter: &Filter,
     id: &str,
 ) -> Result<(StreamRow, (Timestamp, EntryKind)), ExportError> {
     let (of, place) = rows::read_id(id).ok_or_else(|| unknown(What::Entries, id))?;
-    Ok((stream(tx, What::Entries, id, of)?, place))
+    Ok((stream(tx, filter, What::Entries, id, of)?, place))
 }
 
 /// Where a walk over streams begins.

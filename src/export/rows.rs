@@ -5,7 +5,6 @@ use std::rc::Rc;
 
 use serde::{Serialize, Serializer};
 
-use crate::event::Event;
 use crate::privacy::{Kind, Outgoing};
 use crate::store::derived::{PERSON, StreamRow, TimeEntry};
 use crate::store::texts::{TextId, Texts};
@@ -14,28 +13,6 @@ use crate::time::{Interval, Millis, Timestamp};
 
 /// What is known of a stream beyond what is written of it.
 type Known = Rc<[(Kind, String)]>;
-
-/// An event on its way out.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-#[serde(transparent)]
-pub struct EventOut(pub Event);
-
-impl Outgoing for EventOut {
-    fn texts(&mut self, see: &mut dyn FnMut(Kind, &mut String)) {
-        let place = &mut self.0.place;
-        for (kind, text) in [
-            (Kind::Path, &mut place.cwd),
-            (Kind::Repo, &mut place.repo),
-            (Kind::Path, &mut place.repo_root),
-            (Kind::Repo, &mut place.worktree),
-            (Kind::Branch, &mut place.git_branch),
-        ] {
-            if let Some(text) = text {
-                see(kind, text);
-            }
-        }
-    }
-}
 
 /// A tag, and who gave it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -183,6 +160,11 @@ impl Outgoing for StreamOut {
     fn also(&self, see: &mut dyn FnMut(Kind, &str)) {
         self.known.iter().for_each(|(kind, text)| see(*kind, text));
     }
+
+    /// The id is made of the root's path and the first event's time.
+    fn reidentify(&mut self, new: &dyn Fn(&str) -> String) {
+        self.id = new(&self.id);
+    }
 }
 
 /// Whose time an entry is.
@@ -263,7 +245,7 @@ impl EntryOut {
                 found.iter().filter(|it| (it.actor == PERSON) == (kind == EntryKind::Direct));
             for (interval, actors) in united(of_kind.copied().collect()) {
                 out.push(Self {
-                    id: format!("{}:{}:{}", stream.id, kind.as_str(), interval.start),
+                    id: entry_id(&stream.id, kind, interval.start),
                     stream_id: stream.id.clone(),
                     name: stream.name.clone(),
                     kind,
@@ -300,6 +282,15 @@ impl Outgoing for EntryOut {
     fn also(&self, see: &mut dyn FnMut(Kind, &str)) {
         self.known.iter().for_each(|(kind, text)| see(*kind, text));
     }
+
+    fn reidentify(&mut self, new: &dyn Fn(&str) -> String) {
+        self.stream_id = new(&self.stream_id);
+        self.id = entry_id(&self.stream_id, self.kind, self.start);
+    }
+}
+
+fn entry_id(stream: &str, kind: EntryKind, start: Timestamp) -> String {
+    format!("{stream}:{}:{start}", kind.as_str())
 }
 
 /// What overlaps or touches as one interval, with everybody who has a part in it.
@@ -318,7 +309,7 @@ fn united(mut entries: Vec<TimeEntry>) -> Vec<(Interval, BTreeSet<TextId>)> {
     out
 }
 
-/// The stream that a time entry's id names, and where the entry stands among those of it.
+/// The stream that a time entry's id ([`entry_id`]) names, and where the entry stands among those of it.
 pub(super) fn read_id(id: &str) -> Option<(&str, (Timestamp, EntryKind))> {
     let (stream, rest) = id.split_once(':')?;
     let (kind, start) = rest.split_once(':')?;

@@ -7,6 +7,8 @@
 //! INVARIANT (one way out): a destination, an export and a report that is asked for filtered take
 //! [`Safe`] values only, and [`Filter::pass`] alone makes them.
 
+mod event;
+
 use std::fmt;
 
 /// What a text says.
@@ -41,6 +43,10 @@ pub trait Outgoing {
 
     /// Shows what it is judged by beside its texts, such as directories that are not named in it.
     fn also(&self, _see: &mut dyn FnMut(Kind, &str)) {}
+
+    /// Replaces its id by what `new` makes of it, where the id is a hash of what it says or said:
+    /// whoever knows how it was made could try guesses. Called where texts may be rewritten.
+    fn reidentify(&mut self, _new: &dyn Fn(&str) -> String) {}
 }
 
 /// Something that has passed the filter.
@@ -73,6 +79,12 @@ impl fmt::Display for Withheld {
 pub struct Filter {}
 
 impl Filter {
+    /// Lets everything pass as it is, whatever the config says: for `tt export --raw` alone.
+    #[must_use]
+    pub fn off() -> Self {
+        Self::default()
+    }
+
     /// Lets `it` pass in the words in which it may leave.
     ///
     /// # Errors
