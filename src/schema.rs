@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::{Settings, Sync};
 use crate::diag::{Code, Level, Levels};
+use crate::privacy::Class;
 use crate::rules::fields::{FIELDS, FieldInfo, Type, WEEKDAYS};
 
 /// The schema of `config.toml`. The same bytes in every run.
@@ -26,6 +27,7 @@ pub fn config() -> Value {
             "rules": rules(),
             "inference": inference(),
             "sync": sync(),
+            "privacy": privacy(),
             "push": open("Where time entries are pushed to."),
             "llm": open("Suggestions by a language model."),
         },
@@ -232,6 +234,30 @@ fn given() -> Value {
     });
     fields.insert("at".to_owned(), at);
     closed("The stream, field by field.", &Value::Object(fields), &[])
+}
+
+fn privacy() -> Value {
+    let globs = |description: &str, example: &str| {
+        let mut globs = list(description, &json!({ "type": "string", "minLength": 1 }));
+        globs["examples"] = json!([[example]]);
+        globs
+    };
+    let classes = json!({ "enum": Class::ALL.map(Class::name) });
+    closed(
+        "What leaves the machine, by push, export and filtered report, and in which words.",
+        &json!({
+            "include": globs(
+                "Globs: with any, only what one of them matches leaves.",
+                "~/work/*",
+            ),
+            "exclude": globs(
+                "Globs: what one of them matches does not leave, nor what lies below it.",
+                "~/private",
+            ),
+            "obfuscate": list("What leaves as tokens that say nothing.", &classes),
+        }),
+        &[],
+    )
 }
 
 fn inference() -> Value {

@@ -31,6 +31,8 @@ const SHORTEST_ID: usize = 7;
 pub(super) struct App {
     pub(super) env: Env,
     pub(super) config: PathBuf,
+    /// Whether the person named the config file, who then expects it to be there.
+    pub(super) config_is_named: bool,
     /// The database file; `None` where nothing says in whose home it is.
     database: Option<PathBuf>,
 }
@@ -67,15 +69,17 @@ pub(super) enum RunRules {
 impl App {
     pub(super) fn new(env: Env, config: Option<PathBuf>, database: Option<PathBuf>) -> Self {
         let given = |path: Option<PathBuf>| path.filter(|path| !path.as_os_str().is_empty());
-        let config = given(config)
-            .unwrap_or_else(|| env.base("XDG_CONFIG_HOME", ".config").join("tt/config.toml"));
+        let config = given(config);
+        let config_is_named = config.is_some();
+        let config =
+            config.unwrap_or_else(|| env.base("XDG_CONFIG_HOME", ".config").join("tt/config.toml"));
         let has_base = env.home().is_some() || env.path("XDG_DATA_HOME").is_some();
         let usual = || env.base("XDG_DATA_HOME", ".local/share").join("tt/tt.db");
         let database = given(database).or_else(|| has_base.then(usual));
         for warning in &env.warnings {
             say(&format!("Warning: {warning}"));
         }
-        Self { env, config, database }
+        Self { env, config, config_is_named, database }
     }
 
     /// The database file.

@@ -108,6 +108,9 @@ pub(super) enum Command {
     /// Check the rules, and see what they match
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// What leaves the machine, and in which words
+    #[command(subcommand)]
+    Privacy(PrivacyCommand),
     /// Where the config file is, and what may stand in it
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -335,6 +338,33 @@ pub(super) struct UndoArgs {
     /// Only show what would come back
     #[arg(long)]
     pub(super) dry_run: bool,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `tt privacy`
+#[derive(Subcommand, Debug)]
+pub(super) enum PrivacyCommand {
+    /// Show what would leave, what would not and why, and in which words
+    #[command(after_help = "Examples:\n  tt privacy check\n  \
+        tt privacy check --since 2025-01-20\n  \
+        tt privacy check a1b2c3d            every text of one stream\n  \
+        tt privacy check --json > what-leaves.json\n\n\
+        It looks and sends nothing. It shows real names: do not pass its output on. Exit status: \
+        0, or 1 where [privacy] has a mistake; nothing leaves then.")]
+    Check(PrivacyCheckArgs),
+}
+
+/// What to look at.
+#[derive(Args, Debug)]
+pub(super) struct PrivacyCheckArgs {
+    /// Streams by a unique prefix of the id, or by name; without one, all streams and events
+    #[arg(value_name = "STREAM", conflicts_with_all = ["since", "until"])]
+    pub(super) streams: Vec<String>,
+    /// When
+    #[command(flatten)]
+    pub(super) range: RangeArgs,
     /// As JSON
     #[arg(long)]
     pub(super) json: bool,

@@ -76,6 +76,7 @@ fn run(app: &App, command: Command, out: &mut dyn Write) -> Outcome {
         Command::Recompute(args) => recompute::run(app, &args, out),
         Command::Undo(args) => undo::run(app, &args, out),
         Command::Rules(command) => rules::run(app, command, out),
+        Command::Privacy(command) => privacy::run(app, &command, out),
         Command::Config(command) => config::run(app, &command, out),
         Command::Ingest(command) => ingest::run(app, command, out),
         Command::Import(args) => import::run(app, &args, out),

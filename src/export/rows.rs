@@ -82,10 +82,14 @@ impl StreamOut {
         row: &StreamRow,
     ) -> Result<Self, StoreError> {
         let facts = &row.facts;
-        let mut known = Vec::new();
+        // A root that is known by its repository alone says so.
+        let root = texts.owned(row.root)?.map(|root| match root.strip_prefix("repo:") {
+            Some(repo) => (Kind::Repo, repo.to_owned()),
+            None => (Kind::Path, root),
+        });
+        let mut known: Vec<_> = root.into_iter().collect();
         for (kind, ids) in [
-            (Kind::Path, vec![row.root]),
-            (Kind::Path, facts.cwds.texts().collect()),
+            (Kind::Path, facts.cwds.texts().collect::<Vec<_>>()),
             (Kind::Repo, facts.repos.texts().collect()),
             (Kind::Other, facts.sessions.texts().collect()),
         ] {

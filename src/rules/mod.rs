@@ -86,8 +86,11 @@ pub use analysis::Analysis;
 pub use cases::Cases;
 pub use engine::Scratch;
 pub use fill::Outcome;
-pub use ir::{Atom, Checked, Predicate, Rule, RuleId, RuleInfo, RuleSet, Template, Test};
+pub use ir::{
+    Atom, Checked, Part, Pattern, Predicate, Rule, RuleId, RuleInfo, RuleSet, Template, Test,
+};
 pub use stream::Stream;
+pub use syntax::embedded::Text;
 pub use table::dump::TableDump;
 
 use engine::TableId;
@@ -99,6 +102,16 @@ use table::Table;
 pub struct Env {
     /// `$HOME`, which `~` stands for; an empty one counts as none.
     pub home: Option<String>,
+}
+
+/// Compiles a glob that stands outside of rules, `~` being any of `homes`; it matches where any of
+/// the patterns does.
+///
+/// # Errors
+///
+/// All mistakes of the glob, a `~` that stands for nothing among them.
+pub fn glob(text: &Text, homes: &[String]) -> Result<Vec<Pattern>, Vec<Finding>> {
+    ir::lower::glob(text, homes)
 }
 
 /// What a check says.

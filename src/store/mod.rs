@@ -22,6 +22,7 @@ pub mod agents;
 pub mod changes;
 pub mod derived;
 pub mod events;
+pub mod known;
 pub mod sync;
 pub mod tags;
 pub mod texts;
@@ -356,4 +357,18 @@ pub fn set_meta(conn: &Connection, key: &str, value: &str) -> Result<()> {
     )?
     .execute([key, value])?;
     Ok(())
+}
+
+/// The value kept under `key`, which is `value` from now on if there was none: one statement, so
+/// that of two commands at once both have the same.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn meta_or(conn: &Connection, key: &str, value: &str) -> Result<String> {
+    Ok(conn
+        .prepare_cached(
+            "INSERT INTO meta (key, value) VALUES (?1, ?2)
+             ON CONFLICT (key) DO UPDATE SET value = value RETURNING value",
+        )?
+        .query_row([key, value], |row| row.get(0))?)
 }

@@ -33,6 +33,10 @@ fn two_streams() -> Sandbox {
     tt
 }
 
+const OBFUSCATED: &str =
+    "[privacy]\nobfuscate = [\"paths\", \"projects\", \"branches\", \"titles\"]\n";
+const EXCLUDED: &str = "[privacy]\nexclude = [\"~/work/acme\"]\n";
+
 fn records(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -232,11 +236,20 @@ fn a_file_is_written_once_and_by_its_owner_alone() {
 
 #[test]
 fn every_cut_resumes_to_the_same_bytes() {
-    for what in ["--events", "--streams", "--entries"] {
+    let obfuscated = format!("{ACME}{OBFUSCATED}");
+    for (what, config) in [
+        ("--events", ACME),
+        ("--streams", ACME),
+        ("--entries", ACME),
+        ("--events", &obfuscated),
+        ("--streams", &obfuscated),
+        ("--entries", &obfuscated),
+    ] {
         let tt = two_streams();
+        tt.config(config);
         let path = tt.home().join("out.jsonl");
         let run = format!("export {what} --output out.jsonl --resume");
-        tt.run(&run).ok();
+        tt.run(&run).done();
         let whole = fs::read(&path).unwrap();
         let mut dice = Dice(5);
         // Every kind of place: around each line's end, and somewhere within.
@@ -389,4 +402,107 @@ fn a_filtered_report_keeps_its_identities() {
     let filtered = tt.run("report --json --filtered --since 2025-01-01").ok().json();
     assert_eq!(plain, filtered, "the filter is empty");
     tt.run("report --filtered --since 2025-01-01").ok().says(&["acme"]);
+}
+
+#[test]
+fn what_is_excluded_leaves_no_trace_but_a_number() {
+    let tt = two_streams();
+    tt.config(format!("{ACME}{EXCLUDED}"));
+    for (what, left, kept) in [("events", 4, 11), ("streams", 1, 1), ("entries", 2, 2)] {
+        for form in ["jsonl", "json"] {
+            let ran = tt.run(&format!("export --{what} --format {form}")).done();
+            let all = ran.out.clone() + &ran.err;
+            for word in ["acme", "web", "\"billable", "\"s1", "\"s2"] {
+                assert!(!all.contains(word), "{what}: '{word}' in {all}");
+            }
+            let s = if kept == 1 { "" } else { "s" };
+            let note = format!("Note: {kept} record{s} withheld by the privacy filter.\n");
+            assert_eq!(ran.err, note, "{what}");
+            if form == "jsonl" {
+                assert_eq!(records(&ran.out).len(), left, "{what}: {}", ran.out);
+            }
+        }
+    }
+    let raw = tt.run("export --raw").done();
+    assert_eq!(records(&raw.out).len(), 15);
+    assert!(!raw.err.contains("withheld"), "{raw:#?}");
+}
+
+#[test]
+fn what_is_obfuscated_is_named_nowhere() {
+    let tt = two_streams();
+    tt.config(format!("{ACME}{OBFUSCATED}"));
+    for what in ["events", "streams", "entries"] {
+        let ran = tt.run(&format!("export --{what}")).ok();
+        for word in ["work/", "acme/", "\"web\"", "oss/", "/sandbox", "\"main\""] {
+            assert!(!ran.out.contains(word), "{what}: '{word}' in {}", ran.out);
+        }
+        assert_eq!(tt.run(&format!("export --{what}")).ok().out, ran.out, "stable");
+    }
+}
+
+#[test]
+fn ids_that_the_filter_gave_are_gone_on_after() {
+    let tt = two_streams();
+    tt.config(format!("{ACME}{OBFUSCATED}"));
+    for what in ["events", "streams", "entries"] {
+        let whole = tt.run(&format!("export --{what}")).ok().out;
+        let all = records(&whole);
+        for (n, record) in all.iter().enumerate() {
+            let id = record["id"].as_str().unwrap();
+            let rest = tt.run(&format!("export --{what} --after {id}")).ok().out;
+            assert_eq!(records(&rest), all[n + 1..], "{what} after {id}");
+        }
+    }
+}
+
+#[test]
+fn another_filter_does_not_go_on() {
+    for what in ["events", "streams"] {
+        let tt = two_streams();
+        tt.run(&format!("export --{what} --output out.jsonl")).ok();
+        let before = fs::read(tt.home().join("out.jsonl")).unwrap();
+        tt.config(format!("{ACME}{OBFUSCATED}"));
+        let ran = tt.run(&format!("export --{what} --output out.jsonl --resume")).exits(1);
+        let why =
+            "its last record would be written otherwise now\n  The privacy filter has changed";
+        assert!(ran.err.contains(why), "{ran:#?}");
+        assert_eq!(fs::read(tt.home().join("out.jsonl")).unwrap(), before);
+    }
+}
+
+#[test]
+fn nothing_leaves_by_a_broken_filter() {
+    let tt = two_streams();
+    tt.config(format!("{ACME}[privacy]\nexclued = []\n"));
+    for command in ["export", "export --streams", "export --output out.jsonl", "report --filtered"]
+    {
+        let ran = tt.run(command).exits(1);
+        assert_eq!(ran.out, "", "{command}");
+    }
+    assert!(!tt.home().join("out.jsonl").exists());
+}
+
+#[test]
+fn a_filtered_report_is_about_what_may_leave() {
+    let tt = two_streams();
+    let plain = tt.run("report --json --since 2025-01-01").ok().json();
+    tt.config(format!("{ACME}{EXCLUDED}"));
+    let ran = tt.run("report --json --filtered --since 2025-01-01").done();
+    assert!(ran.err.contains("Note: 1 stream withheld by the privacy filter."), "{ran:#?}");
+    assert!(!ran.out.contains("acme") && !ran.out.contains("web"), "{}", ran.out);
+    let report = ran.json();
+    let oss = tt.stream_at(&tt.dir("oss/tt"));
+    let totals = &report["totals"];
+    for key in ["time_direct_ms", "time_delegated_ms"] {
+        assert_eq!(totals[key], oss[key]);
+        assert_ne!(totals[key], plain["totals"][key]);
+    }
+    assert_eq!(totals["stream_count"], 1);
+    assert_eq!(report["unassigned"]["time_direct_ms"], 0);
+    let number = |value: &Value| value.as_i64().unwrap();
+    let of = |it: &Value| number(&it["time_direct_ms"]) + number(&it["time_delegated_ms"]);
+    let tags: i64 = report["by_tag"].as_array().unwrap().iter().map(of).sum();
+    let sum = tags + of(&report["untagged"]) - number(&totals["multi_tag_overlap_ms"]);
+    assert_eq!(sum, of(totals));
 }

@@ -21,6 +21,7 @@ mod house;
 mod import_events;
 mod ingest;
 mod kill;
+mod privacy;
 mod report;
 mod rules;
 mod rules_check;

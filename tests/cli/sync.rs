@@ -257,3 +257,11 @@ fn a_sync_that_is_long_ago_is_told() {
     assert_eq!(syncs[0]["last"], "2025-01-29T18:00:00Z");
     assert_eq!(syncs[0]["stale"], true);
 }
+
+#[test]
+fn the_filter_over_there_is_not_asked() {
+    let tt = machine();
+    on(&tt, "devbox", &[focus("2025-01-29T17:00:00Z", "/nowhere/w", "main")]);
+    tt.put("hosts/devbox/.config/tt/config.toml", "[privacy]\nexclude = [\"*\"]\n");
+    tt.run("sync devbox").ok().prints("devbox: 1 event imported");
+}

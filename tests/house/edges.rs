@@ -17,11 +17,11 @@ const EDGES: [(&str, &[&str]); 25] = [
     ("period", &["time"]),
     ("rules", &["diag"]),
     ("lsp", &["diag", "rules"]),
-    ("schema", &["config", "diag", "rules"]),
+    ("schema", &["config", "diag", "privacy", "rules"]),
     ("alloc", &["time"]),
     ("infer", &["collect::git", "event", "store::texts", "time"]),
     ("report", &["period", "time"]),
-    ("privacy", &["diag", "event", "rules", "time"]),
+    ("privacy", &["diag", "event", "rules"]),
     // ---
     ("collect", &["event", "lines", "time"]),
     ("store", &["alloc", "event", "infer", "tags", "time"]),

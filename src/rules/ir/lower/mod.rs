@@ -13,11 +13,12 @@ use std::collections::BTreeMap;
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::{Checked, Conjunct, Leaf, Predicate, Rule, RuleId, RuleInfo, RuleSet};
+use super::{Checked, Conjunct, Leaf, Pattern, Predicate, Rule, RuleId, RuleInfo, RuleSet};
 use crate::diag::{Code, Edit, Finding, Safety, Sink, SourceFile, Span, quote};
 use crate::rules::Env;
 use crate::rules::syntax::edits::without_element;
 use crate::rules::syntax::embedded::Text;
+use crate::rules::syntax::glob;
 use crate::rules::syntax::{RuleFile, RuleNode};
 use capture::Captured;
 
@@ -41,6 +42,26 @@ pub fn check(
         lowerer.no_home();
     }
     (!sink.has_errors()).then(|| Checked::new(RuleSet { rules, homes }))
+}
+
+/// The patterns of a glob that stands outside of rules: one, or one per home.
+///
+/// # Errors
+///
+/// All mistakes of the glob, a `~` that stands for nothing among them.
+pub(in crate::rules) fn glob(text: &Text, homes: &[String]) -> Result<Vec<Pattern>, Vec<Finding>> {
+    let nodes = glob::parse(text).map_err(|broken| {
+        let found = broken.errors.iter().map(|error| message::glob_error(text, error));
+        found.collect::<Vec<_>>()
+    })?;
+    let at_home = nodes.first().is_some_and(|node| node.kind == glob::Kind::Home);
+    if at_home && homes.is_empty() {
+        let headline = "'~' stands for no directory: $HOME is not set";
+        return Err(vec![Finding::new(Code::NoHome, text.span, headline).label("matches nothing")]);
+    }
+    let homes: Vec<String> =
+        homes.iter().map(|home| home.trim_end_matches('/').nfc().collect()).collect();
+    Ok(Pattern::lower(&nodes, &homes))
 }
 
 /// The directories that `~` stands for.
