@@ -1,4 +1,5 @@
-//! Settings of inference: the part of `config.toml` that is not about rules.
+//! Settings of inference, and how other machines are reached: what of `config.toml` is not about
+//! rules.
 //!
 //! A file that cannot be read as a whole gives no settings at all; what to do then is the caller's
 //! decision: time must not be allocated by half a file.
@@ -94,12 +95,7 @@ impl Settings {
     /// # Errors
     /// A sentence that says where and what is wrong; no setting of the file holds then.
     pub fn read(text: &str, home: Option<&str>) -> Result<Self, String> {
-        let file: File = toml::from_str(text).map_err(|error| {
-            let line = error
-                .span()
-                .map_or(1, |span| 1 + text.get(..span.start).unwrap_or(text).matches('\n').count());
-            format!("line {line}: {}", error.message())
-        })?;
+        let file: File = read(text)?;
         let mut settings = Self { homes: file.rules.homes, ..Self::default() };
         settings.homes.extend(home.map(str::to_owned));
         settings.homes.sort();
@@ -129,6 +125,54 @@ impl Settings {
     #[must_use]
     pub fn fingerprint(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// A config file's text, as far as `T` knows it; else where it is wrong, and why.
+fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+    toml::from_str(text).map_err(|error| {
+        let line = error
+            .span()
+            .map_or(1, |span| 1 + text.get(..span.start).unwrap_or(text).matches('\n').count());
+        format!("line {line}: {}", error.message())
+    })
+}
+
+/// How other machines are reached: `[sync]`.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sync {
+    /// The program that runs a command on another machine, and its first arguments.
+    pub ssh: Vec<String>,
+    /// What `tt` is called there, in words for the shell of that machine.
+    pub remote: String,
+}
+
+impl Default for Sync {
+    fn default() -> Self {
+        Self { ssh: vec!["ssh".to_owned()], remote: "tt".to_owned() }
+    }
+}
+
+impl Sync {
+    /// Reads `[sync]` out of a config file's text.
+    ///
+    /// # Errors
+    /// A sentence that says where and what is wrong.
+    pub fn read(text: &str) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        struct File {
+            #[serde(default)]
+            sync: Sync,
+        }
+        let sync = read::<File>(text)?.sync;
+        if sync.ssh.first().is_none_or(|program| program.trim().is_empty()) {
+            return Err("[sync] ssh names no program; write ssh = [\"ssh\"]".to_owned());
+        }
+        if sync.remote.trim().is_empty() {
+            return Err("[sync] remote is empty; write remote = \"tt\"".to_owned());
+        }
+        Ok(sync)
     }
 }
 
@@ -180,6 +224,18 @@ mod tests {
         assert_eq!(settings.gap, 60 * MINUTE);
         assert_eq!(settings.attention_window, 5 * MINUTE);
         assert_eq!(settings.homes, ["/home/a", "/home/b"]);
+    }
+
+    #[test]
+    fn reads_how_other_machines_are_reached() {
+        assert_eq!(Sync::read("[rules]\nhomes = []\n"), Ok(Sync::default()));
+        let text = "[sync]\nssh = [\"ssh\", \"-p\", \"2222\"]\nremote = \"~/bin/tt\"\n";
+        let sync = Sync::read(text).unwrap();
+        assert_eq!((sync.ssh.len(), sync.remote.as_str()), (3, "~/bin/tt"));
+        let why = |text: &str| Sync::read(text).unwrap_err();
+        assert!(why("[sync]\nshh = []\n").starts_with("line 2: unknown field `shh`"));
+        assert!(why("[sync]\nssh = []\n").contains("names no program"));
+        assert!(why("[sync]\nremote = \" \"\n").contains("remote is empty"));
     }
 
     #[test]

@@ -12,11 +12,12 @@
 use std::fmt;
 
 use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-use crate::time::Timestamp;
+use crate::time::{Millis, Timestamp};
 
 /// The event types that `tt` gives a meaning to; any other is kept and not allocated.
 pub mod kind {
@@ -127,6 +128,17 @@ impl EventId {
             Some(Self::Hash(id))
         };
         hash().unwrap_or_else(|| Self::Brought(text.to_owned()))
+    }
+}
+
+impl EventId {
+    /// The millisecond since 1970 that a computed id begins with.
+    #[must_use]
+    pub fn millis(&self) -> Option<Millis> {
+        let Self::Hash(id) = self else { return None };
+        let time = id.iter().take(6).fold(0, |time, byte| time << 8 | Millis::from(*byte));
+        // The sign was flipped; back, and extended to all 64 bits.
+        Some((time ^ (1 << 47)) << 16 >> 16)
     }
 }
 
@@ -490,23 +502,31 @@ impl Event {
     /// The event as one line of JSON, without the line's end. Keys stand in a fixed order.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let text = |text: &str| Value::String(text.to_owned());
-        let mut out = String::with_capacity(256);
-        out.push('{');
-        let mut put = |key: &str, value: &Value| {
-            if out.len() > 1 {
-                out.push(',');
-            }
-            out.push('"');
-            out.push_str(key);
-            out.push_str("\":");
-            out.push_str(&value.to_string());
-        };
-        put("id", &text(&self.id.to_string()));
-        put("timestamp", &text(&self.at.to_string()));
-        put("type", &text(&self.kind));
-        put("source", &text(&self.source));
-        put("schema_version", &self.schema_version.into());
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// A text of the payload.
+    #[must_use]
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.data.get(key).and_then(Value::as_str)
+    }
+}
+
+impl Serialize for EventId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// As a map whose keys stand in a fixed order, the id first.
+impl Serialize for Event {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("id", &self.id)?;
+        map.serialize_entry("timestamp", &self.at)?;
+        map.serialize_entry("type", &self.kind)?;
+        map.serialize_entry("source", &self.source)?;
+        map.serialize_entry("schema_version", &self.schema_version)?;
         for (key, value) in [
             ("machine_id", &self.place.machine_id),
             ("cwd", &self.place.cwd),
@@ -517,18 +537,11 @@ impl Event {
             ("worktree", &self.place.worktree),
         ] {
             if let Some(value) = value {
-                put(key, &text(value));
+                map.serialize_entry(key, value)?;
             }
         }
-        put("data", &Value::Object(self.full_data()));
-        out.push('}');
-        out
-    }
-
-    /// A text of the payload.
-    #[must_use]
-    pub fn text(&self, key: &str) -> Option<&str> {
-        self.data.get(key).and_then(Value::as_str)
+        map.serialize_entry("data", &self.full_data())?;
+        map.end()
     }
 }
 
@@ -602,6 +615,8 @@ mod tests {
         let id = |at: &str| EventId::compute("s", "k", Timestamp::parse(at).unwrap(), &["{}"]);
         let ids = ["1969-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "2025-01-28T10:00:00Z"].map(id);
         assert!(ids.is_sorted());
+        assert_eq!(ids[0].millis(), Some(-365 * 86_400_000));
+        assert_eq!(ids[2].millis(), Some(1_738_058_400_000));
         let EventId::Hash(_) = EventId::parse(&ids[2].to_string()) else { panic!("not a hash") };
         assert_eq!(EventId::parse(&ids[2].to_string()), ids[2]);
         assert_eq!(EventId::parse("ABC"), EventId::Brought("ABC".to_owned()));

@@ -10,10 +10,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
 use crate::collect::git::PlaceCache;
-use crate::event::{Event, Place, Record};
+use crate::event::{Event, EventId, Place, Record};
 use crate::lines::{Lines, Physical};
 use crate::store::events::Inserter;
-use crate::store::{Store, StoreError, agents};
+use crate::store::{Store, StoreError, Transaction, agents};
 
 /// Longer lines are passed over, in bytes.
 pub const MAX_LINE: usize = 16 << 20;
@@ -82,13 +82,27 @@ struct Batch {
 pub fn import(
     store: &mut Store,
     input: impl BufRead + Send,
+    progress: impl FnMut(u64),
+) -> Result<Imported, ImportError> {
+    import_and_mark(store, input, |_, _| Ok(()), progress)
+}
+
+/// As [`import`]; within every transaction `mark` is told the last event in it, in the order of the
+/// input, and may keep it: what it keeps is true exactly if the events before are there.
+///
+/// # Errors
+/// See [`ImportError`].
+pub fn import_and_mark(
+    store: &mut Store,
+    input: impl BufRead + Send,
+    mut mark: impl FnMut(&Transaction<'_>, &EventId) -> Result<(), StoreError>,
     mut progress: impl FnMut(u64),
 ) -> Result<Imported, ImportError> {
     let mut done = Imported::default();
     std::thread::scope(|scope| {
         let (sender, receiver) = sync_channel(BATCHES_WAITING);
         scope.spawn(move || read(input, &sender));
-        store_all(store, &receiver, &mut done, &mut progress)
+        store_all(store, &receiver, &mut done, (&mut mark, &mut progress))
     })?;
     Ok(done)
 }
@@ -147,7 +161,10 @@ fn store_all(
     store: &mut Store,
     batches: &Receiver<Batch>,
     done: &mut Imported,
-    progress: &mut impl FnMut(u64),
+    (mark, progress): (
+        &mut impl FnMut(&Transaction<'_>, &EventId) -> Result<(), StoreError>,
+        &mut impl FnMut(u64),
+    ),
 ) -> Result<(), ImportError> {
     while let Ok(first) = batches.recv() {
         let mut next = Some(first);
@@ -155,6 +172,8 @@ fn store_all(
         let mut inserter = Inserter::new(&tx)?;
         let mut places = PlaceCache::new(|cwd| agents::last_place(&tx, cwd).ok().flatten());
         let mut in_transaction = 0;
+        let mut last = None;
+        let mut failure = None;
         while in_transaction < COMMIT_EVERY {
             let batch = match next.take().map_or_else(|| batches.recv_timeout(PATIENCE), Ok) {
                 Ok(batch) => batch,
@@ -171,15 +190,21 @@ fn store_all(
                 } else {
                     done.known += 1;
                 }
+                last = Some(event.id);
             }
-            if let Some(source) = batch.failure {
-                drop((inserter, places));
-                tx.commit().map_err(StoreError::from)?;
-                return Err(ImportError::Read { line: done.lines, source });
+            failure = batch.failure;
+            if failure.is_some() {
+                break;
             }
         }
         drop((inserter, places));
+        if let Some(last) = &last {
+            mark(&tx, last)?;
+        }
         tx.commit().map_err(StoreError::from)?;
+        if let Some(source) = failure {
+            return Err(ImportError::Read { line: done.lines, source });
+        }
         progress(done.lines);
     }
     Ok(())

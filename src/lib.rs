@@ -16,6 +16,7 @@ pub mod collect;
 pub mod config;
 pub mod diag;
 pub mod event;
+pub mod export;
 pub mod import;
 pub mod infer;
 mod lines;

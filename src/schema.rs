@@ -10,7 +10,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::config::Settings;
+use crate::config::{Settings, Sync};
 use crate::diag::{Code, Level, Levels};
 use crate::privacy::Class;
 use crate::rules::fields::{FIELDS, FieldInfo, Type, WEEKDAYS};
@@ -26,6 +26,7 @@ pub fn config() -> Value {
         "properties": {
             "rules": rules(),
             "inference": inference(),
+            "sync": sync(),
             "privacy": privacy(),
             "push": open("Where time entries are pushed to."),
             "llm": open("Suggestions by a language model."),
@@ -281,4 +282,17 @@ fn inference() -> Value {
         }),
         &[],
     )
+}
+
+fn sync() -> Value {
+    let defaults = Sync::default();
+    let mut ssh = list(
+        "The program that runs a command on another machine, and its first arguments.",
+        &json!({ "type": "string" }),
+    );
+    ssh["minItems"] = 1.into();
+    ssh["default"] = json!(defaults.ssh);
+    let mut remote = words("What 'tt' is called there, in words for the shell of that machine.");
+    remote["default"] = defaults.remote.into();
+    closed("How 'tt sync' reaches other machines.", &json!({ "ssh": ssh, "remote": remote }), &[])
 }

@@ -22,6 +22,7 @@ use crate::store::{self, Store};
 
 /// How long a reading command waits for one that writes, before it shows what was there.
 const PATIENCE: Duration = Duration::from_secs(5);
+const BUSY: &str = "Warning: another tt command is writing; this shows what was there before.";
 /// Stream ids are shown with at least so many characters.
 const SHORTEST_ID: usize = 7;
 
@@ -228,12 +229,35 @@ impl App {
         store.set_patience(PATIENCE)?;
         match self.refresh(&mut store, &config, run_rules) {
             Ok(()) => {}
-            Err(Failure::Busy) => {
-                say("Warning: another tt command is writing; this shows what was there before.");
-            }
+            Err(Failure::Busy) => say(BUSY),
             Err(failure) => return Err(failure),
         }
         Ok((store, config))
+    }
+
+    /// Opens the database with everything that is new in it, for commands that need events alone:
+    /// nothing follows from them yet.
+    pub(super) fn collected(&self) -> Result<(Store, Config), Failure> {
+        let config = self.read_config();
+        let mut store = self.open()?;
+        store.set_patience(PATIENCE)?;
+        match self.collect(&mut store, &config) {
+            Ok(_) => {}
+            Err(Failure::Busy) => say(BUSY),
+            Err(failure) => return Err(failure),
+        }
+        Ok((store, config))
+    }
+
+    /// Takes what is new in the spool and in agents' logs; the settings in force.
+    fn collect(&self, store: &mut Store, config: &Config) -> Result<Settings, Failure> {
+        self.drain(store)?;
+        let settings = self.settings(config, store.conn())?;
+        let read = self.read_logs(store, &settings)?;
+        for (path, why) in &read.unreadable {
+            say(&format!("Warning: cannot read {}: {why}", self.env.shown(path)));
+        }
+        Ok(settings)
     }
 
     fn refresh(
@@ -242,12 +266,7 @@ impl App {
         config: &Config,
         run_rules: RunRules,
     ) -> Result<(), Failure> {
-        self.drain(store)?;
-        let settings = self.settings(config, store.conn())?;
-        let read = self.read_logs(store, &settings)?;
-        for (path, why) in &read.unreadable {
-            say(&format!("Warning: cannot read {}: {why}", self.env.shown(path)));
-        }
+        let settings = self.collect(store, config)?;
         let in_force = match (&config.rules, run_rules) {
             (RulesState::Ready(rules, fingerprint), RunRules::Yes) => {
                 Some(RulesInForce { rules, fingerprint })

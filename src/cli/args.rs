@@ -138,6 +138,22 @@ pub(super) enum Command {
     Import(ImportArgs),
     /// Write all events as JSON lines
     Events(RangeArgs),
+    /// Events, streams or time entries for other programs, through the privacy filter
+    #[command(after_help = "Examples:\n  tt export > events.jsonl\n  \
+        tt export --entries --since 2025-01-20 --until 2025-01-27 --format json\n  \
+        tt export --output events.jsonl --resume\n  \
+        tt export --after 8194ac239280b49aa84477b8a3357f25\n\n\
+        Times are UTC. Events come in the order in which they arrived here, so --after with the id \
+        of the last one gives what is new, late events of other machines included. Streams and \
+        time entries change as events come; each record has an id to replace the earlier one by.")]
+    Export(ExportArgs),
+    /// Take the events of other machines, by ssh
+    #[command(after_help = "Examples:\n  tt sync devbox\n  tt sync devbox sami@laptop.local\n\n\
+        Runs 'tt export --raw' there, and takes what is new since the last time. Taking something \
+        twice is harmless. Config:\n  [sync]\n  ssh = [\"ssh\", \"-p\", \"2222\"]\n  \
+        remote = \"~/.cargo/bin/tt\"\n\n\
+        Exit status: 0, or 1 where a machine could not be synced; the others are.")]
+    Sync(SyncArgs),
     /// Write a commented config, and print the tmux hooks (or add them)
     #[command(after_help = "Examples:\n  tt init\n  tt init --install\n\n\
         An existing config is never touched. After --install: tmux source-file ~/.tmux.conf, \
@@ -184,6 +200,66 @@ pub(super) struct ReportArgs {
     /// As JSON
     #[arg(long)]
     pub(super) json: bool,
+    /// Only what the privacy filter lets out, in the words in which it does
+    #[arg(long)]
+    pub(super) filtered: bool,
+}
+
+/// What to export, and how.
+#[derive(Args, Debug)]
+pub(super) struct ExportArgs {
+    /// Events as they were observed (the default)
+    #[arg(long, group = "what")]
+    pub(super) events: bool,
+    /// Streams, as 'tt streams --json' shows them
+    #[arg(long, group = "what")]
+    pub(super) streams: bool,
+    /// Time entries: intervals of streams' direct and delegated time
+    #[arg(long, group = "what")]
+    pub(super) entries: bool,
+    /// A record on each line, or one JSON document
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(super) format: ExportForm,
+    /// When; time entries are cut at its borders
+    #[command(flatten)]
+    pub(super) range: RangeArgs,
+    /// Only what comes after the record with this id
+    #[arg(long, value_name = "ID", conflicts_with = "resume", allow_hyphen_values = true)]
+    pub(super) after: Option<String>,
+    /// Write to this file, which must not be there yet; '-' is stdout
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Go on after the last whole record of the file, if it is there
+    #[arg(long, requires = "output")]
+    pub(super) resume: bool,
+    /// Write the file anew if it is there
+    #[arg(long, requires = "output", conflicts_with = "resume")]
+    pub(super) force: bool,
+    /// Leave the privacy filter out
+    #[arg(long)]
+    pub(super) raw: bool,
+    /// The database that --after is about: another one has no such place, and exports everything.
+    /// Which one this is, is said on stderr. For 'tt sync'
+    #[arg(long, value_name = "ID", hide = true)]
+    pub(super) database: Option<String>,
+}
+
+/// How to write an export.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum ExportForm {
+    /// A record on each line
+    #[default]
+    Jsonl,
+    /// One document with a list
+    Json,
+}
+
+/// Which machines to sync.
+#[derive(Args, Debug)]
+pub(super) struct SyncArgs {
+    /// Machines, as ssh knows them
+    #[arg(required = true, value_name = "HOST")]
+    pub(super) hosts: Vec<String>,
 }
 
 /// Only `--json`.

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::app::{App, RunRules};
+use super::app::App;
 use super::args::RangeArgs;
 use super::error::{Failure, Outcome};
 use super::streams::range;
@@ -10,7 +10,8 @@ use crate::store::events;
 
 pub(super) fn run(app: &App, args: &RangeArgs, out: &mut dyn Write) -> Outcome {
     let range = range(app, args)?;
-    let (mut store, _) = app.up_to_date(RunRules::No)?;
+    let (mut store, _) = app.collected()?;
+    store.be_small()?;
     let tx = store.read()?;
     events::for_each(&tx, range, |event| -> Result<(), Failure> {
         Ok(writeln!(out, "{}", event.to_json())?)

@@ -15,6 +15,7 @@ mod demo;
 mod env;
 mod error;
 mod events;
+mod export;
 mod files;
 mod generate;
 mod import;
@@ -27,6 +28,7 @@ mod report;
 mod rules;
 mod status;
 mod streams;
+mod sync;
 mod table;
 mod tag;
 mod undo;
@@ -81,6 +83,8 @@ fn run(app: &App, command: Command, out: &mut dyn Write) -> Outcome {
         Command::Ingest(command) => ingest::run(app, command, out),
         Command::Import(args) => import::run(app, &args, out),
         Command::Events(args) => events::run(app, &args, out),
+        Command::Export(args) => export::run(app, &args, out),
+        Command::Sync(args) => sync::run(app, &args, out),
         Command::Init(args) => init::run(app, &args, out),
         Command::Status(json) => status::run(app, json.json, out),
         Command::Demo => demo::run(app, out),

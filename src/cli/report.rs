@@ -8,11 +8,15 @@ use rusqlite::Connection;
 use super::app::{App, RunRules, short_id};
 use super::args::ReportArgs;
 use super::error::{Failure, Outcome};
+use super::{count, privacy, say};
+use crate::export::StreamOut;
 use crate::period::Period;
+use crate::privacy::Filter;
 use crate::report::text::{self, Look};
 use crate::report::{Report, StreamTime, Unassigned, json};
 use crate::store::derived::{self, NO_STREAM, PERSON, StreamNum, TimeEntry};
-use crate::store::tags;
+use crate::store::texts::Texts;
+use crate::store::{Transaction, tags};
 use crate::time::{Interval, union};
 
 /// The arguments of `tt week`.
@@ -43,9 +47,20 @@ pub(super) fn run(app: &App, args: &ReportArgs, out: &mut dyn Write) -> Outcome 
     } else {
         Period::week(zone, now)?
     };
-    let (mut store, _) = app.up_to_date(RunRules::Yes)?;
+    let (mut store, config) = app.up_to_date(RunRules::Yes)?;
+    let filter = args.filtered.then(|| privacy::filter(app, &config, store.conn())).transpose()?;
     let tx = store.read()?;
-    let (streams, unassigned) = gather(&tx, period.interval)?;
+    let (mut streams, mut unassigned) = gather(&tx, period.interval)?;
+    if let Some(filter) = filter {
+        let all = streams.len();
+        streams = filtered(&tx, &filter, streams)?;
+        // It has nothing that the filter could judge it by.
+        unassigned = Unassigned::default();
+        if streams.len() < all {
+            let withheld = count((all - streams.len()) as u64, "stream");
+            say(&format!("Note: {withheld} withheld by the privacy filter."));
+        }
+    }
     let mut report = Report::build(period, now, &streams, &unassigned);
     for line in report.untagged.streams.iter_mut().take(text::UNTAGGED_SHOWN) {
         line.short_id = short_id(&tx, &line.id)?;
@@ -83,6 +98,25 @@ fn gather(conn: &Connection, range: Interval) -> Result<(Vec<StreamTime>, Unassi
         streams.push(StreamTime { id: label.id, name: label.name, tags, direct, delegated });
     }
     Ok((streams, unassigned))
+}
+
+/// The streams that may leave, in the words in which they may.
+fn filtered(
+    tx: &Transaction<'_>,
+    filter: &Filter,
+    streams: Vec<StreamTime>,
+) -> Result<Vec<StreamTime>, Failure> {
+    let mut texts = Texts::new(tx);
+    let mut out = Vec::new();
+    for stream in streams {
+        let Some(row) = derived::stream_by_id(tx, &stream.id)? else { continue };
+        if let Ok(safe) = filter.pass(StreamOut::of(tx, &mut texts, &row)?) {
+            let StreamOut { name, tags, .. } = safe.get();
+            let tags = tags.iter().map(|it| it.tag.clone()).collect();
+            out.push(StreamTime { name: name.clone(), tags, ..stream });
+        }
+    }
+    Ok(out)
 }
 
 /// When the person, and when agents worked for a stream.

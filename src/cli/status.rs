@@ -11,11 +11,14 @@ use super::table::{Table, harmless};
 use super::{count, write_json};
 use crate::collect::agents::{self, FileState};
 use crate::collect::spool;
+use crate::store::sync::{self, Synced};
 use crate::store::{self, Store, derived, events};
 use crate::time::{Millis, Timestamp, human};
 
 /// A source that gave nothing for so long is stale.
 const STALE: Millis = 24 * 3_600_000;
+/// A machine that was not synced for so long is.
+const STALE_SYNC: Millis = 3 * STALE;
 
 pub(super) fn run(app: &App, json: bool, out: &mut dyn Write) -> Outcome {
     let now = app.env.now;
@@ -37,6 +40,9 @@ pub(super) fn run(app: &App, json: bool, out: &mut dyn Write) -> Outcome {
     let sources = sources.unwrap_or_default();
     let total: i64 = sources.iter().map(|source| source.events).sum();
     let streams = store.as_ref().map(|store| derived::count(store.conn())).transpose()?;
+    let synced = store.as_ref().map(|store| sync::all(store.conn())).transpose()?;
+    let synced = synced.unwrap_or_default();
+    let is_stale = |it: &Synced| it.last_at.is_none_or(|at| at.plus(STALE_SYNC) < now);
     let size = std::fs::metadata(database).map(|meta| meta.len()).unwrap_or(0);
     let future = sources.iter().any(|source| source.newest > now.plus(STALE));
     if json {
@@ -52,6 +58,10 @@ pub(super) fn run(app: &App, json: bool, out: &mut dyn Write) -> Outcome {
                 })
             })
             .collect();
+        let syncs: Vec<_> = synced
+            .iter()
+            .map(|it| json!({ "host": it.host, "last": it.last_at, "stale": is_stale(it) }))
+            .collect();
         return write_json(
             out,
             &json!({
@@ -61,6 +71,7 @@ pub(super) fn run(app: &App, json: bool, out: &mut dyn Write) -> Outcome {
                 "config": { "path": app.config.display().to_string(),
                     "state": state_of(&config.rules).0 },
                 "sources": sources,
+                "syncs": syncs,
                 "agent_logs": { "files": found.files.len(), "unread_files": unread,
                     "at_risk_files": risk.files, "first_deletion": risk.first },
             }),
@@ -83,6 +94,17 @@ pub(super) fn run(app: &App, json: bool, out: &mut dyn Write) -> Outcome {
     writeln!(out, "Config    {}: {}", app.env.shown(&app.config), state_of(&config.rules).1)?;
     let logs = count(found.files.len() as u64, "file");
     writeln!(out, "Agents    {logs}, {unread} with something new")?;
+    for it in &synced {
+        let when = match it.last_at {
+            None => "never to the end".to_owned(),
+            Some(at) => format!(
+                "on {} ({} ago)",
+                app.env.zone.local(at).format("%Y-%m-%d %H:%M"),
+                age_of((now.millis() - at.millis()).max(0))
+            ),
+        };
+        writeln!(out, "Synced    {} {when}", harmless(&it.host))?;
+    }
     if !sources.is_empty() {
         let columns = [
             ("SOURCE", false),
@@ -113,6 +135,14 @@ pub(super) fn run(app: &App, json: bool, out: &mut dyn Write) -> Outcome {
             harmless(machine),
             age_of(age)
         ));
+    }
+    for it in synced.iter().filter(|it| is_stale(it)) {
+        let since = match it.last_at {
+            None => "has never been synced to the end".to_owned(),
+            Some(at) => format!("was last synced {} ago", age_of(now.millis() - at.millis())),
+        };
+        let host = harmless(&it.host);
+        super::say(&format!("Warning: {host} {since}: run 'tt sync {host}'."));
     }
     if future {
         super::say("Warning: some events are dated in the future: was a clock wrong?");

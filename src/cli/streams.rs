@@ -1,7 +1,6 @@
 //! `tt streams`: streams with their time, tags and rules.
 
 use std::io::Write;
-use std::rc::Rc;
 
 use serde_json::{Value, json};
 
@@ -10,10 +9,11 @@ use super::args::{RangeArgs, StreamsArgs};
 use super::error::{Failure, Outcome};
 use super::table::Table;
 use super::{count, write_json};
+use crate::export::StreamOut;
 use crate::period::{self, Period};
 use crate::store::derived::{self, StreamRow};
 use crate::store::tags;
-use crate::store::texts::{TextId, Texts};
+use crate::store::texts::Texts;
 use crate::tags::Source;
 use crate::time::{Interval, human};
 
@@ -53,10 +53,12 @@ pub(super) fn run(app: &App, args: &StreamsArgs, out: &mut dyn Write) -> Outcome
         })
         .collect();
     rows.sort_by(|a, b| (a.stream.first, &a.stream.id).cmp(&(b.stream.first, &b.stream.id)));
-    let mut texts = Texts::new(&tx);
     if args.json {
-        let streams: Vec<Value> =
-            rows.iter().map(|row| in_json(row, &mut texts)).collect::<Result<_, _>>()?;
+        let mut texts = Texts::new(&tx);
+        let shown = |row: &Row| -> Result<Value, Failure> {
+            Ok(serde_json::to_value(StreamOut::of(&tx, &mut texts, &row.stream)?)?)
+        };
+        let streams: Vec<Value> = rows.iter().map(shown).collect::<Result<_, _>>()?;
         return write_json(out, &json!({ "streams": streams }));
     }
     if rows.is_empty() {
@@ -98,43 +100,4 @@ pub(super) fn run(app: &App, args: &StreamsArgs, out: &mut dyn Write) -> Outcome
     let streams = count(rows.len() as u64, "stream");
     writeln!(out, "\n{streams}: {} direct, {} delegated", human(direct), human(delegated))?;
     Ok(())
-}
-
-fn in_json(row: &Row, texts: &mut Texts<'_>) -> Result<Value, Failure> {
-    let mut all = |ids: &mut dyn Iterator<Item = TextId>| -> Result<Vec<Rc<str>>, Failure> {
-        let mut found: Vec<Rc<str>> = Vec::new();
-        for id in ids {
-            found.extend(texts.text(id)?);
-        }
-        found.sort_unstable();
-        Ok(found)
-    };
-    let stream = &row.stream;
-    let facts = &stream.facts;
-    let primary = |found: Vec<Rc<str>>| found.first().map(ToString::to_string);
-    let list =
-        |found: Vec<Rc<str>>| -> Vec<String> { found.iter().map(ToString::to_string).collect() };
-    let tags: Vec<Value> = row
-        .tags
-        .iter()
-        .map(|(tag, source)| json!({ "tag": tag, "source": source.as_str() }))
-        .collect();
-    Ok(json!({
-        "id": stream.id,
-        "name": stream.name,
-        "primary_cwd": primary(all(&mut facts.cwds.most_frequent().into_iter())?),
-        "repo": primary(all(&mut facts.repos.most_frequent().into_iter())?),
-        "worktrees": list(all(&mut facts.worktrees.texts())?),
-        "tmux_sessions": list(all(&mut facts.tmux.texts())?),
-        "agents": list(all(&mut facts.agents.texts())?),
-        "git_branches": list(all(&mut facts.branches.texts())?),
-        "first_event_at": stream.first,
-        "last_event_at": stream.last,
-        "time_direct_ms": stream.direct_ms,
-        "time_delegated_ms": stream.delegated_ms,
-        "tags": tags,
-        "rule": stream.rule.as_ref().map(|rule| json!({ "name": rule.title(), "line": rule.line })),
-        "project": stream.project,
-        "updated_at": stream.updated_at,
-    }))
 }

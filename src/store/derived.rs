@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
-use super::Result;
 use super::texts::{PlaceId, TextId};
+use super::{Result, StoreError};
 use crate::alloc::Span;
 use crate::infer::facts::Facts;
 use crate::time::{Interval, Millis, Timestamp};
@@ -133,6 +133,35 @@ pub fn streams_between(conn: &Connection, range: Interval) -> Result<Vec<StreamR
         "last_event_at >= ?1 AND first_event_at < ?2",
         [range.start.nanos(), range.end.nanos()],
     )
+}
+
+/// The streams of [`streams_between`] one at a time, in the order of their first events (then of
+/// their ids), beginning with the one at `from`.
+///
+/// # Errors
+/// Those of SQLite, and whatever `each` returns.
+pub fn for_each_stream<E: From<StoreError>>(
+    conn: &Connection,
+    from: Option<(Timestamp, &str)>,
+    range: Interval,
+    mut each: impl FnMut(StreamRow) -> std::result::Result<(), E>,
+) -> std::result::Result<(), E> {
+    let failed = |error: rusqlite::Error| E::from(StoreError::from(error));
+    // By the index alone is nothing sorted, hence nothing held.
+    let sql = format!(
+        "SELECT {COLUMNS} FROM streams INDEXED BY streams_first
+         WHERE (first_event_at, id) >= (?1, ?2) AND last_event_at >= ?3 AND first_event_at < ?4
+         ORDER BY first_event_at, id"
+    );
+    let (at, id) = from.unwrap_or((Timestamp::MIN, ""));
+    let mut statement = conn.prepare(&sql).map_err(failed)?;
+    let mut rows = statement
+        .query(params![at.nanos(), id, range.start.nanos(), range.end.nanos()])
+        .map_err(failed)?;
+    while let Some(row) = rows.next().map_err(failed)? {
+        each(StreamRow::from_row(row).map_err(failed)?)?;
+    }
+    Ok(())
 }
 
 /// What a report shows of a stream.

@@ -298,11 +298,56 @@ pub fn last_follower(
 pub fn for_each<E: From<StoreError>>(
     conn: &Connection,
     range: Interval,
-    mut each: impl FnMut(&Event) -> std::result::Result<(), E>,
+    each: impl FnMut(Event) -> std::result::Result<(), E>,
+) -> std::result::Result<(), E> {
+    let range = [range.start.nanos(), range.end.nanos()];
+    whole(conn, "WHERE at >= ?1 AND at < ?2 ORDER BY at, id", range, each)
+}
+
+/// The same in the order of arrival, and only those that arrived after position `seq`.
+///
+/// # Errors
+/// Those of SQLite, and whatever `each` returns.
+pub fn for_each_arrived<E: From<StoreError>>(
+    conn: &Connection,
+    seq: i64,
+    range: Interval,
+    each: impl FnMut(Event) -> std::result::Result<(), E>,
+) -> std::result::Result<(), E> {
+    // `+` keeps SQLite from an index over time, after which it would have to sort whole events.
+    let condition = "WHERE seq > ?1 AND +at >= ?2 AND +at < ?3 ORDER BY seq";
+    whole(conn, condition, [seq, range.start.nanos(), range.end.nanos()], each)
+}
+
+/// The event with this id, and its position in the order of arrival.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn by_id(conn: &Connection, id: &EventId) -> Result<Option<(i64, Event)>> {
+    let mut statement = conn.prepare_cached("SELECT seq FROM events WHERE id = ?1")?;
+    let seq: Option<i64> = match id {
+        EventId::Hash(id) => statement.query_row([&id[..]], |row| row.get(0)).optional()?,
+        EventId::Brought(id) => statement.query_row([id], |row| row.get(0)).optional()?,
+    };
+    let Some(seq) = seq else { return Ok(None) };
+    let mut found = None;
+    whole(conn, "WHERE seq = ?1", [seq], |event| -> Result<()> {
+        found = Some((seq, event));
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Everything of the events that satisfy `condition`, one at a time.
+fn whole<E: From<StoreError>>(
+    conn: &Connection,
+    condition: &str,
+    parameters: impl rusqlite::Params,
+    mut each: impl FnMut(Event) -> std::result::Result<(), E>,
 ) -> std::result::Result<(), E> {
     let mut texts = Texts::new(conn);
     let mut read = |row: &Row<'_>| -> Result<Event> {
-        let data: String = row.get(8)?;
+        let data: String = row.get(7)?;
         Ok(Event {
             id: match row.get_ref(0)? {
                 ValueRef::Blob(bytes) => EventId::Hash(bytes.try_into().unwrap_or_default()),
@@ -318,15 +363,12 @@ pub fn for_each<E: From<StoreError>>(
         })
     };
     let failed = |error: rusqlite::Error| E::from(StoreError::from(error));
-    let mut statement = conn
-        .prepare(
-            "SELECT id, at, kind, source, schema_version, place, session, seq, data FROM events
-             WHERE at >= ?1 AND at < ?2 ORDER BY at, id",
-        )
-        .map_err(failed)?;
-    let mut rows = statement.query([range.start.nanos(), range.end.nanos()]).map_err(failed)?;
+    let columns = "id, at, kind, source, schema_version, place, session, data";
+    let mut statement =
+        conn.prepare(&format!("SELECT {columns} FROM events {condition}")).map_err(failed)?;
+    let mut rows = statement.query(parameters).map_err(failed)?;
     while let Some(row) = rows.next().map_err(failed)? {
-        each(&read(row)?)?;
+        each(read(row)?)?;
     }
     Ok(())
 }

@@ -24,6 +24,7 @@ pub mod derived;
 pub mod events;
 pub mod known;
 pub mod push;
+pub mod sync;
 pub mod tags;
 pub mod texts;
 
@@ -33,10 +34,11 @@ pub use rusqlite::Transaction;
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"ttdb");
 
 /// Each entry lifts the schema by one version; entries are never edited once released.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_changes.sql"),
     include_str!("migrations/0003_push.sql"),
+    include_str!("migrations/0004_sync.sql"),
 ];
 
 /// How long a command waits for another one's transaction.
@@ -292,6 +294,14 @@ impl Store {
     #[must_use]
     pub fn conn(&self) -> &Connection {
         &self.conn
+    }
+
+    /// Makes do with little memory from here on, for commands that read much and each row once.
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn be_small(&self) -> Result<()> {
+        Ok(self.conn.pragma_update(None, "cache_size", -4_000)?)
     }
 
     /// How long later calls wait for another command's transaction.

@@ -21,7 +21,7 @@ const EDGES: [(&str, &[&str]); 25] = [
     ("alloc", &["time"]),
     ("infer", &["collect::git", "event", "store::texts", "time"]),
     ("report", &["period", "time"]),
-    ("privacy", &["diag", "event", "rules"]),
+    ("privacy", &["diag", "event", "rules", "time"]),
     // ---
     ("collect", &["event", "lines", "time"]),
     ("store", &["alloc", "event", "infer", "tags", "time"]),
@@ -34,8 +34,8 @@ const EDGES: [(&str, &[&str]); 25] = [
         &["collect", "config", "event", "period", "pipeline", "rules", "store", "tagging", "time"],
     ),
     ("change", &["config", "period", "pipeline", "refresh", "store", "tags", "time"]),
-    ("export", &["event", "period", "privacy", "store", "time"]),
-    ("push", &["period", "privacy", "store", "time"]),
+    ("export", &["event", "privacy", "store", "time"]),
+    ("push", &["config", "period", "privacy", "store", "time"]),
     (
         "cli",
         &[
@@ -54,7 +54,7 @@ const PURE: [&str; 13] = [
 
 /// How code asks the world, and who may.
 const WORLD: [(&str, &[&str]); 7] = [
-    ("rusqlite", &["store", "pipeline", "resolve", "tagging", "refresh", "change", "cli"]),
+    ("rusqlite", &["store", "pipeline", "resolve", "tagging", "refresh", "change", "push", "cli"]),
     ("std::env", &["cli"]),
     ("env::var", &["cli"]),
     ("Utc::now", &["cli"]),
