@@ -28,7 +28,7 @@ pub fn config() -> Value {
             "inference": inference(),
             "sync": sync(),
             "privacy": privacy(),
-            "push": open("Where time entries are pushed to."),
+            "push": push(),
             "llm": open("Suggestions by a language model."),
         },
         // Other tables belong to nobody here.
@@ -234,6 +234,67 @@ fn given() -> Value {
     });
     fields.insert("at".to_owned(), at);
     closed("The stream, field by field.", &Value::Object(fields), &[])
+}
+
+fn push() -> Value {
+    let length = |description: &str| {
+        json!({
+            "description": description,
+            "type": "string",
+            "pattern": "^ *(?:[0-9]+(?:ms|[smhd])? *)+$",
+            "examples": ["6m"],
+        })
+    };
+    let id =
+        |description: &str| json!({ "description": description, "type": ["string", "integer"] });
+    let service = |token: &str, title: &str| {
+        let mut properties = json!({
+            "workspace_id": id("The workspace; your default one otherwise."),
+            "default_project_id": id("The project of entries that the mapping has none for."),
+            "project_mapping": {
+                "description": "Tag, or a rule's project, to a project there, by id or name.",
+                "type": "object",
+                "additionalProperties": { "type": ["string", "integer"] },
+            },
+            "billable_tag": { "description": "The tag of billable streams.", "type": "string" },
+            "base_url": { "description": "The API, path included.", "type": "string" },
+            "pace": length("Between two requests."),
+        });
+        properties[token] = json!({
+            "description": "The token; better in the environment.",
+            "type": "string",
+        });
+        closed(title, &properties, &[])
+    };
+    closed(
+        "Where time entries are pushed to, and what is billed.",
+        &json!({
+            "round": length("Times are billed in multiples of this."),
+            "round_mode": {
+                "description": "In which direction.",
+                "enum": ["up", "nearest", "down"],
+                "default": "nearest",
+            },
+            "round_per": {
+                "description": "Each entry, or the sum of each local day.",
+                "enum": ["entry", "day"],
+                "default": "entry",
+            },
+            "min": length("Entries of less worked time are not sent."),
+            "split_days": {
+                "description": "Whether streams are split at local midnight.",
+                "type": "boolean",
+                "default": false,
+            },
+            "billable_tag": { "description": "The tag of billable streams.", "type": "string" },
+            "max_wait": length("The longest wait that a service is granted."),
+            "timeout": length("How long an answer may take."),
+            "settle": length("How old a request without an answer is before it is asked about."),
+            "toggl": service("api_token", "Toggl Track."),
+            "clockify": service("api_key", "Clockify."),
+        }),
+        &[],
+    )
 }
 
 fn privacy() -> Value {

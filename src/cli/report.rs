@@ -12,12 +12,14 @@ use super::{count, privacy, say};
 use crate::export::StreamOut;
 use crate::period::Period;
 use crate::privacy::Filter;
+use crate::push::settings::Policy;
+use crate::push::{self, bill};
 use crate::report::text::{self, Look};
-use crate::report::{Report, StreamTime, Unassigned, json};
+use crate::report::{Billing, Report, StreamTime, Unassigned, json};
 use crate::store::derived::{self, NO_STREAM, PERSON, StreamNum, TimeEntry};
 use crate::store::texts::Texts;
 use crate::store::{Transaction, tags};
-use crate::time::{Interval, union};
+use crate::time::{Interval, total, union};
 
 /// The arguments of `tt week`.
 pub(super) fn this_week(json: bool) -> ReportArgs {
@@ -62,6 +64,9 @@ pub(super) fn run(app: &App, args: &ReportArgs, out: &mut dyn Write) -> Outcome 
         }
     }
     let mut report = Report::build(period, now, &streams, &unassigned);
+    // What is wrong in [push] is for 'tt push' to say.
+    let policy = push::settings::Settings::read(config.source.text()).unwrap_or_default().policy;
+    report.billing = policy.rounds().then(|| billing(&streams, period, &policy));
     for line in report.untagged.streams.iter_mut().take(text::UNTAGGED_SHOWN) {
         line.short_id = short_id(&tx, &line.id)?;
     }
@@ -72,6 +77,28 @@ pub(super) fn run(app: &App, args: &ReportArgs, out: &mut dyn Write) -> Outcome 
         write!(out, "{}", text::render(&report, Look { width: app.env.width(), colour }))?;
     }
     Ok(())
+}
+
+/// What is billed of the streams' time in the period, as it is of a push of its days.
+fn billing(streams: &[StreamTime], period: Period, policy: &Policy) -> Billing {
+    let within = |timeline: &[Interval]| -> Vec<Interval> {
+        let cut = timeline.iter().map(|it| it.intersect(period.interval));
+        union(cut.filter(|it| !it.is_empty()).collect())
+    };
+    let mut shares = Vec::new();
+    for stream in streams {
+        let (direct, delegated) = (within(&stream.direct), within(&stream.delegated));
+        let starts = [&direct, &delegated].into_iter().filter_map(|it| it.first());
+        let Some(start) = starts.map(|it| it.start).min() else { continue };
+        let worked = (total(&direct) + total(&delegated)) / 1_000;
+        shares.push(bill::Share { day: period.zone.date(start), worked });
+    }
+    let billed = bill::billed(&shares, policy);
+    Billing {
+        worked: shares.iter().map(|it| it.worked).sum(),
+        billed: billed.iter().sum(),
+        words: policy.words(),
+    }
 }
 
 /// The streams with time in `range`, and the time that no stream has.

@@ -9,13 +9,14 @@
 //!   untagged: { time_direct_ms, time_delegated_ms, streams: [stream …] },
 //!   unassigned: { time_direct_ms, time_delegated_ms, events },
 //!   totals: { time_direct_ms, time_delegated_ms, time_tracked_ms, multi_tag_overlap_ms,
-//!             stream_count } }
+//!             stream_count },
+//!   billing: { worked_seconds, billed_seconds, rounding } }
 //!
 //! stream: { id, name, time_direct_ms, time_delegated_ms }
 //! ```
 //!
 //! `period.type` is `week`, `day` or `range`; `period.start` is null where only an end was given.
-//! Unassigned time is in none of the totals.
+//! Unassigned time is in none of the totals. `billing` is null where the config does not round.
 
 use serde::Serialize;
 
@@ -31,6 +32,14 @@ struct Document<'a> {
     untagged: Untagged<'a>,
     unassigned: Unassigned,
     totals: Totals,
+    billing: Option<Billing<'a>>,
+}
+
+#[derive(Serialize)]
+struct Billing<'a> {
+    worked_seconds: i64,
+    billed_seconds: i64,
+    rounding: &'a str,
 }
 
 #[derive(Serialize)]
@@ -130,6 +139,11 @@ fn document(report: &Report) -> Document<'_> {
             multi_tag_overlap_ms: report.totals.multi_tag_overlap,
             stream_count: report.totals.stream_count,
         },
+        billing: report.billing.as_ref().map(|it| Billing {
+            worked_seconds: it.worked,
+            billed_seconds: it.billed,
+            rounding: &it.words,
+        }),
     }
 }
 

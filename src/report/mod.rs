@@ -30,4 +30,6 @@ pub mod json;
 pub mod model;
 pub mod text;
 
-pub use model::{Report, Spent, StreamLine, StreamTime, TagTime, Totals, Unassigned, Untagged};
+pub use model::{
+    Billing, Report, Spent, StreamLine, StreamTime, TagTime, Totals, Unassigned, Untagged,
+};

@@ -137,6 +137,19 @@ pub struct Report {
     pub unassigned_events: u64,
     /// The sums.
     pub totals: Totals,
+    /// What is billed of them, where times are rounded for that.
+    pub billing: Option<Billing>,
+}
+
+/// What is billed, in whole seconds. Worked and billed time differ by rounding alone.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Billing {
+    /// The streams' direct and delegated time.
+    pub worked: i64,
+    /// The same after rounding.
+    pub billed: i64,
+    /// How it is rounded, such as `rounded up to 6m per entry`.
+    pub words: String,
 }
 
 impl Report {
@@ -190,6 +203,7 @@ impl Report {
             unassigned: Spent::within(border, &unassigned.direct, &unassigned.delegated),
             unassigned_events: unassigned.events,
             totals,
+            billing: None,
         }
     }
 

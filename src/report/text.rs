@@ -19,7 +19,7 @@ use std::fmt::Write;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::model::{Report, Spent, StreamLine};
+use super::model::{Billing, Report, Spent, StreamLine};
 use crate::period::Shape;
 use crate::time::{Millis, human};
 
@@ -298,6 +298,9 @@ impl Page {
         if report.unassigned.total() > 0 {
             self.sum("  Unassigned", report.unassigned.total(), "");
         }
+        if let Some(billing) = &report.billing {
+            self.sum("  Billed", billing.billed.saturating_mul(1_000), "");
+        }
         self.line("");
         self.note(
             "  ",
@@ -312,6 +315,11 @@ impl Page {
         }
         if report.unassigned.total() > 0 {
             self.note("  ", &unassigned(report.unassigned_events));
+        }
+        if let Some(Billing { worked, billed, words }) = &report.billing {
+            let sign = if billed < worked { '-' } else { '+' };
+            let by = human((billed - worked).abs().saturating_mul(1_000));
+            self.note("  ", &format!("Billed time is {words}, here {sign}{by}: see tt push."));
         }
     }
 

@@ -545,3 +545,28 @@ fn two_pushes_at_once_wait_for_each_other() {
     assert!(waited >= 1, "{ran:#?}");
     assert_eq!(toggl.lines(), LINES);
 }
+
+#[test]
+fn a_report_bills_what_a_push_bills() {
+    let tt = three();
+    assert_eq!(tt.run("report --json").ok().json()["billing"], Value::Null);
+    let policy = "[push]\nround = \"1h\"\nround_mode = \"up\"\n";
+    for (per, seconds) in [("entry", 9 * 3_600), ("day", 8 * 3_600)] {
+        tt.config(
+            format!("{ACME}{FAST}")
+                .replace("[push]\n", &format!("{policy}round_per = \"{per}\"\n")),
+        );
+        let report = tt.run("report --json").ok().json();
+        assert_eq!(report["billing"]["worked_seconds"], 27_000);
+        assert_eq!(report["billing"]["billed_seconds"], seconds);
+        let pushed = tt.run("push --csv --dry-run --json").ok().json();
+        let sum: i64 = pushed["entries"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| it["duration_seconds"].as_i64().unwrap())
+            .sum();
+        assert_eq!(sum, seconds);
+        tt.run("report").ok().says(&["  Billed", "Billed time is rounded up to 1h per"]);
+    }
+}
