@@ -24,6 +24,7 @@ mod kill;
 mod privacy;
 mod push;
 mod push_faults;
+mod push_privacy;
 mod push_wire;
 mod report;
 mod rules;
