@@ -25,7 +25,8 @@ const KEY: &str = "privacy_key";
 /// How many texts, and how many streams, are shown where the whole is for `--json`.
 const SHOWN: usize = 20;
 
-/// The filter of the config. Where its settings are wrong in any way, nothing leaves.
+/// The filter of the config. Where its settings are wrong in any way, nothing leaves. It may write
+/// its key, so ask for it outside of a transaction that writes.
 ///
 /// # Errors
 /// What is wrong, and where.
@@ -41,7 +42,9 @@ pub(super) fn filter(app: &App, config: &Config, conn: &Connection) -> Result<Fi
         projects: known::projects(conn)?,
         names: known::names(conn)?,
     };
-    Ok(Filter::new(settings, key(app, conn)?, &known))
+    Filter::new(settings, key(app, conn)?, &known).map_err(|why| {
+        Failure::Failed(format!("cannot search for all names: {why}\n  Nothing leaves."))
+    })
 }
 
 fn settings(app: &App, config: &Config) -> Result<Settings, Failure> {
@@ -55,17 +58,10 @@ fn settings(app: &App, config: &Config) -> Result<Settings, Failure> {
         RulesState::Missing | RulesState::Broken | RulesState::Ready(..) => {}
     }
     // $HOME first: it is what '~' becomes.
-    let mut homes: Vec<String> = app.env.home().into_iter().collect();
-    if let Ok(settings) = &config.settings {
-        homes.extend(
-            settings
-                .homes
-                .iter()
-                .filter(|home| Some(*home) != homes.first())
-                .cloned()
-                .collect::<Vec<_>>(),
-        );
-    }
+    let home = app.env.home();
+    let more = config.settings.iter().flat_map(|settings| settings.homes.iter().cloned());
+    let more = more.filter(|other| Some(other) != home.as_ref());
+    let homes: Vec<String> = home.iter().cloned().chain(more).collect();
     let settings = Settings::read(&config.source, &homes)
         .map_err(|findings| stop(&in_words(&findings, &config.source)))?;
     // What else is wrong may hide which homes there are.

@@ -184,13 +184,16 @@ struct Seen {
 impl Filter {
     /// The filter of these settings, for what the database knows. With empty settings everything
     /// passes as it is. Costs the verdict on each known path, and an automaton over all names.
-    #[must_use]
-    pub fn new(settings: Settings, key: Key, known: &Known) -> Self {
+    ///
+    /// # Errors
+    /// Where more is known than can be searched for.
+    pub fn new(settings: Settings, key: Key, known: &Known) -> Result<Self, String> {
         if settings.is_empty() {
-            return Self::default();
+            return Ok(Self::default());
         }
-        let names = Names::new(&settings, &key, known);
-        Self { active: Some(Box::new(Active { settings, key, names, seen: Mutex::default() })) }
+        let names = Names::new(&settings, &key, known).map_err(|error| error.to_string())?;
+        let active = Active { settings, key, names, seen: Mutex::default() };
+        Ok(Self { active: Some(Box::new(active)) })
     }
 
     /// Lets everything pass as it is, whatever the config says: for `tt export --raw` alone.
@@ -266,8 +269,8 @@ impl Active {
 
     fn see(&self, kind: Kind, text: &str) -> Arc<Seen> {
         /// Beyond so many texts of a kind the cache starts anew; longer texts are not kept.
-        const MOST: usize = 10_000;
-        const LONGEST: usize = 1_000;
+        const MOST: usize = 2_000;
+        const LONGEST: usize = 500;
         let lock = || self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(seen) = lock().get(&kind).and_then(|seen| seen.get(text)) {
             return Arc::clone(seen);
@@ -345,16 +348,18 @@ impl Active {
 
     /// A text without the names and paths that must not leave; `None` where it has none.
     fn clean(&self, text: &str, within: Within) -> Option<String> {
+        /// More than any text needs that nobody made for the purpose.
+        const ROUNDS: usize = 50;
         let mut cleaned: Option<String> = None;
         // What was replaced may have hidden another find that overlapped it.
-        loop {
+        for _ in 0..ROUNDS {
             let now = cleaned.as_deref().unwrap_or(text);
-            let next = cut(now, self.cuts(now, within));
-            match next {
+            match cut(now, self.cuts(now, within)) {
                 Some(next) => cleaned = Some(next),
                 None => return cleaned,
             }
         }
+        Some(EXCLUDED.to_owned())
     }
 
     /// What is to be replaced, and by what.

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::Range;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, BuildError};
 
 use super::Kind;
 use super::paths;
@@ -88,8 +88,10 @@ pub(super) struct Names {
 
 impl Names {
     /// What is to be searched under these settings.
-    #[must_use]
-    pub(super) fn new(settings: &Settings, key: &Key, known: &Known) -> Self {
+    ///
+    /// # Errors
+    /// Where there is more than an automaton can hold.
+    pub(super) fn new(settings: &Settings, key: &Key, known: &Known) -> Result<Self, BuildError> {
         let directories = known.roots.iter().filter_map(|root| last_of_root(root)).map(fold);
         let mut builder = Builder { settings, key, words: BTreeMap::new() };
         builder.excluded(known);
@@ -110,16 +112,18 @@ impl Names {
             titles.for_each(|name| builder.token(Class::Titles, name));
         }
         if settings.obfuscate.contains(&Class::Paths) {
-            known_paths(known).iter().for_each(|path| builder.path(path));
+            let paths = known_paths(known);
+            outermost(&paths, &settings.homes).for_each(|path| builder.path(path));
+            paths.iter().for_each(|path| builder.dashed(path));
         }
         let (texts, words): (Vec<String>, Vec<Vec<Word>>) = builder.words.into_iter().unzip();
-        let automaton = (!texts.is_empty()).then(|| AhoCorasick::new(&texts).ok()).flatten();
+        let automaton = (!texts.is_empty()).then(|| AhoCorasick::new(&texts)).transpose()?;
         let projects = if settings.obfuscate.contains(&Class::Projects) {
             projects.iter().map(|(name, _)| fold(name)).collect()
         } else {
             HashSet::new()
         };
-        Self { automaton, words, projects, directories }
+        Ok(Self { automaton, words, projects, directories })
     }
 
     /// Whether a text is the name of a project, where these are obfuscated.
@@ -187,6 +191,17 @@ fn known_paths(known: &Known) -> BTreeSet<&str> {
     all.filter(|path| path.starts_with('/') && paths::last(path).is_some()).collect()
 }
 
+/// The paths without those that a find of another of them goes on to, in each of their spellings:
+/// what is written from home is not found by home.
+fn outermost<'p>(paths: &BTreeSet<&'p str>, homes: &[String]) -> impl Iterator<Item = &'p str> {
+    let ways = |path: &str| paths::spellings(path, homes).len();
+    let is_reached = move |path: &str| {
+        let reaches = |above: &str| paths.contains(above) && ways(above) == ways(path);
+        paths::end(path, 0) == path.len() && paths::upwards(path).skip(1).any(reaches)
+    };
+    paths.iter().copied().filter(move |path| !is_reached(path))
+}
+
 /// Names of projects, and whether they are searched in other texts.
 fn project_names<'k>(settings: &Settings, known: &'k Known) -> BTreeSet<(&'k str, bool)> {
     let is_home = |path: &str| settings.homes.iter().any(|home| home == path);
@@ -245,6 +260,9 @@ impl Builder<'_> {
             // Whatever goes on behind it becomes part of its last component.
             self.add(&spelling, Edges::Anywhere, Becomes::Path(path.to_owned()));
         }
+    }
+
+    fn dashed(&mut self, path: &str) {
         if let Some(dashed) = paths::dashed(path) {
             let token = self.key.token(Class::Paths, &dashed);
             self.add(&dashed, Edges::Anywhere, Becomes::Token(token));
@@ -271,11 +289,9 @@ impl Builder<'_> {
                 self.excluded_path(directory);
             }
         }
-        for path in known_paths(known) {
-            if self.is_excluded(Kind::Path, path) {
-                self.excluded_path(path);
-            }
-        }
+        let paths = known_paths(known).into_iter();
+        let paths = paths.filter(|path| self.is_excluded(Kind::Path, path)).collect();
+        outermost(&paths, &settings.homes).for_each(|path| self.excluded_path(path));
         let (own, of_places) = self.excluded_names(known);
         own.into_iter().for_each(|name| self.name(name, Becomes::Mark));
         of_places.into_iter().for_each(|name| self.add(name, Edges::Prose, Becomes::Mark));

@@ -133,6 +133,7 @@ mod tests {
         let [key, other] = [Key::new([1; 32]), Key::new([2; 32])];
         let token = key.token(Class::Projects, "acme");
         assert_eq!(token, key.token(Class::Projects, "ACME"));
+        assert_ne!(token, key.token(Class::Projects, "acmes"));
         assert_ne!(token, other.token(Class::Projects, "acme"));
         assert_eq!(token[8..], key.token(Class::Paths, "acme")[1..]);
         for class in Class::ALL {
