@@ -21,6 +21,8 @@ mod import_events;
 mod ingest;
 mod kill;
 mod push;
+mod push_kill;
+mod push_model;
 mod report;
 mod rules;
 mod rules_check;

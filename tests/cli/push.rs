@@ -60,9 +60,8 @@ impl Sandbox {
                  ORDER BY stream_id, destination",
             )
             .unwrap();
-        let row = |row: &rusqlite::Row<'_>| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-        };
+        let row =
+            |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
         rows.query_map([], row).unwrap().map(Result::unwrap).collect()
     }
 }
@@ -128,9 +127,9 @@ fn toggl_gets_every_entry_once() {
         })
     );
     // The next run has nothing to do and asks nothing.
-    tt.run("push --toggl").ok().prints(
-        "Nothing to push.\n\n3 streams are at Toggl already, unchanged.",
-    );
+    tt.run("push --toggl")
+        .ok()
+        .prints("Nothing to push.\n\n3 streams are at Toggl already, unchanged.");
     assert_eq!(toggl.requests().len(), 4);
 }
 
@@ -249,10 +248,8 @@ fn tokens_come_from_the_environment_else_from_the_config_and_are_never_shown() {
     let tt = three().var("TT_TOGGL_URL", toggl.base());
     tt.run("push --toggl").fails_about(&["no token for Toggl", "TOGGL_TOKEN", "[push.toggl]"]);
     let with = |token: &str| {
-        let with = format!("{ACME}{FAST}").replace(
-            "[push.toggl]\n",
-            &format!("[push.toggl]\napi_token = \"{token}\"\n"),
-        );
+        let with = format!("{ACME}{FAST}")
+            .replace("[push.toggl]\n", &format!("[push.toggl]\napi_token = \"{token}\"\n"));
         tt.config(with);
     };
     with("wr0ng");
@@ -335,8 +332,7 @@ fn what_a_person_did_there_is_theirs() {
     for dir in ["work/acme/acme-webapp", "personal", "work/acme/acme-api"] {
         tt.run_args(["tag", &tt.id_at(&tt.dir(dir)), "late"]).ok();
     }
-    let (mine, gone) =
-        (tt.id_at(&tt.dir("work/acme/acme-webapp")), tt.id_at(&tt.dir("personal")));
+    let (mine, gone) = (tt.id_at(&tt.dir("work/acme/acme-webapp")), tt.id_at(&tt.dir("personal")));
     tt.run("push --toggl").ok().says(&[
         "Pushed 1 stream successfully.",
         "Left as they are at Toggl:",
@@ -485,10 +481,9 @@ fn filters_minimum_and_days() {
     let tt = tt.at("2025-01-29T18:05:00Z");
     tt.run("push --toggl").ok().says(&["Nothing to push."]);
     tt.run_args(["tag", &tt.id_at(&night), "x"]).ok();
-    tt.run("push --toggl --dry-run").ok().says(&[
-        "Would first remove 2 entries at Toggl:",
-        "is sent in another form",
-    ]);
+    tt.run("push --toggl --dry-run")
+        .ok()
+        .says(&["Would first remove 2 entries at Toggl:", "is sent in another form"]);
     tt.run("push --toggl").ok();
     assert_eq!(toggl.entries().len(), 4);
     assert_eq!(toggl.lines()[3], "2025-01-28T22:00:00Z 12600 night");
@@ -499,10 +494,13 @@ fn projects_and_billable_are_what_the_config_says() {
     let toggl = Toggl::start();
     let web = toggl.project("Acme web");
     let tt = three().with_toggl(&toggl);
-    tt.config(format!(
-        "{ACME}{FAST}billable_tag = \"billable\"\n[push.toggl.project_mapping]\n\
+    tt.config(
+        format!(
+            "{ACME}{FAST}billable_tag = \"billable\"\n[push.toggl.project_mapping]\n\
          acme = \"Acme web\"\n"
-    ).replace("[push.clockify]\npace = \"0ms\"\nbillable_tag", "billable_tag"));
+        )
+        .replace("[push.clockify]\npace = \"0ms\"\nbillable_tag", "billable_tag"),
+    );
     tt.run("push --toggl").ok();
     let entries = toggl.entries();
     assert_eq!(entries[0].project.as_deref(), Some(web.as_str()));
