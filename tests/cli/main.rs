@@ -22,6 +22,7 @@ mod ingest;
 mod kill;
 mod push;
 mod push_kill;
+mod push_ledger;
 mod push_model;
 mod report;
 mod rules;
