@@ -17,6 +17,9 @@ const NEVER: Duration = Duration::from_secs(600);
 /// A service may still be at work when its client is dead.
 const SETTLE: &str = "settle = \"60ms\"";
 
+/// A fault that calls whoever kills the client.
+type Deadly = fn(Hook) -> Fault;
+
 /// Pushes whose client is killed, one round after the other.
 struct Rounds<M: Model> {
     tt: Sandbox,
@@ -79,7 +82,7 @@ fn joined_and_new(tt: &Sandbox, round: usize) -> Vec<Value> {
 
 fn killed_at_each_request<M: Model>(tt: Sandbox, service: Fake<M>, key: &'static str) {
     let mut it = Rounds::new(tt, service, key);
-    let kinds: [(&str, fn(Hook) -> Fault); 4] = [
+    let kinds: [(&str, Deadly); 4] = [
         ("before it arrived", Fault::Instead),
         ("before it was done", Fault::Before),
         ("after it was done", Fault::After),

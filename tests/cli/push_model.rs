@@ -89,6 +89,9 @@ impl<M: Model> Drop for History<M> {
     fn drop(&mut self) {
         if thread::panicking() || env::var("TT_PUSH_TELL").is_ok() {
             eprintln!("{} history:\n  {}", self.key, self.trail.join("\n  "));
+            for table in ["push_requests", "push_entries"] {
+                eprintln!("{table}:\n  {}", self.rows(table).join("\n  "));
+            }
         }
     }
 }
@@ -100,7 +103,7 @@ impl<M: Model> History<M> {
             tt: tt.with_config(config(&format!("{}ms", TIMEOUT.as_millis()))),
             service,
             key,
-            dice: Dice(seed.wrapping_mul(0x5851_f42d_4c95_7f2d)),
+            dice: Dice(seed.wrapping_mul(0x5851_f42d_4c95_7f2d) + key.len() as u64),
             now: unix("2025-01-29T18:00:00Z").unwrap() * 1_000,
             theirs: BTreeMap::new(),
             foreign,
@@ -108,6 +111,20 @@ impl<M: Model> History<M> {
             trail: vec![format!("seed {seed}")],
             seen: Seen::default(),
         }
+    }
+
+    /// A table, for whoever wants to know what happened.
+    fn rows(&self, table: &str) -> Vec<String> {
+        let sql = self.tt.sql();
+        let mut rows = sql.prepare(&format!("SELECT * FROM {table} ORDER BY rowid")).unwrap();
+        let columns = rows.column_count();
+        let mut rows = rows.query([]).unwrap();
+        let mut all = Vec::new();
+        while let Some(row) = rows.next().unwrap() {
+            let cells = (0..columns).map(|at| row.get::<_, rusqlite::types::Value>(at).unwrap());
+            all.push(cells.map(|it| format!("{it:?}")).collect::<Vec<_>>().join(" "));
+        }
+        all
     }
 
     fn pick<'t, T>(&mut self, of: &'t [T]) -> Option<&'t T> {
@@ -146,7 +163,10 @@ impl<M: Model> History<M> {
         let evening = self.chance(50);
         let (day, slots) = if evening { ("2025-01-28T21", 36) } else { ("2025-01-28T08", 30) };
         let start = unix(&format!("{day}:00:00Z")).unwrap() + self.dice.below(slots) as i64 * 600;
-        let length = self.dice.below(6) as i64 * 400;
+        let (start, length) = match self.dice.below(4) {
+            0 => (unix("2025-01-28T23:40:00Z").unwrap(), 1_200 + self.dice.below(3) as i64 * 400),
+            _ => (start, self.dice.below(6) as i64 * 400),
+        };
         self.tell(format!("  work in {place} at {} for {length}s", stamp(start)));
         let fraction = if self.chance(30) { ".750Z" } else { "Z" };
         let mut events = work(&stamp(start), &stamp(start + length), &self.tt.dir(place));
@@ -218,7 +238,7 @@ impl<M: Model> History<M> {
             _ => return,
         };
         self.tell(args.join(" "));
-        self.tt.run_args(args).ok();
+        self.tt.run_args(args).done();
     }
 
     /// The person edits or removes an entry at the service.
@@ -247,7 +267,10 @@ impl<M: Model> History<M> {
         self.service.edit(id, |it| match what {
             0 => it.description = mark,
             1 => it.seconds = Some(it.seconds.unwrap() + 100_000),
-            _ => it.tags = vec!["acme".to_owned(), "mine".to_owned()],
+            _ => {
+                it.tags.push("mine".to_owned());
+                it.tags.sort();
+            }
         });
         let item = self.service.entries().into_iter().find(|it| it.id == id);
         self.theirs.insert(id.to_owned(), Theirs { item, perhaps: false });
@@ -300,6 +323,8 @@ impl<M: Model> History<M> {
             16 => {
                 let moment = Duration::from_millis(20 + self.dice.below(60));
                 self.tell(format!("killed at {moment:?}"));
+                // Its last request may have left.
+                self.late = Instant::now() + Duration::from_secs(600);
                 return moment;
             }
             _ => return never,
@@ -394,6 +419,10 @@ impl<M: Model> History<M> {
         self.tt.config(config("60s"));
         self.later(Duration::from_secs(3_600));
         let all = ["push".to_owned(), format!("--{}", self.key), "--all".to_owned()];
+        if self.chance(30) {
+            self.final_push(&[&all[..], &["--split-days".to_owned()]].concat());
+            self.is_right();
+        }
         self.final_push(&all);
         self.is_right();
         self.writes_nothing(&all);
@@ -583,6 +612,7 @@ fn histories_with_clockify() {
     histories("clockify", || {
         let clockify = Clockify::start();
         clockify.add(by_hand());
+        clockify.tag("mine");
         (tt().with_clockify(&clockify), clockify)
     });
 }
