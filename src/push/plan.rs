@@ -14,6 +14,9 @@
 //!   the person
 //! ```
 //!
+//! A stream by days of which a day is missing (it was not asked for, or could not be sent) counts as
+//! changed, however old it is.
+//!
 //! INVARIANT (no double): the time of a stream is planned once per destination: whatever replaces an
 //! entry waits for its removal ([`Plan::blocks`]).
 
@@ -22,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::destination::Remote;
 use super::gather::{Gathered, Piece};
 use super::settings::{Policy, RoundPer};
-use crate::store::push::{PushedEntry, Standing};
+use crate::store::push::{NOT_WHOLE, PushedEntry, Standing};
 use crate::time::Timestamp;
 
 /// What became of a stream that was pushed.
@@ -141,6 +144,7 @@ pub fn plan(
         pieces.entry(piece.entry.get().stream.clone()).or_default().push(piece);
     }
     let withheld: BTreeMap<String, String> = gathered.withheld.into_iter().collect();
+    let mut stuck = BTreeSet::new();
     for (stream, rows) in &entries {
         if let Some(pieces) = pieces.remove(*stream) {
             plan.stream(rows, pieces, at);
@@ -154,13 +158,20 @@ pub fn plan(
                 Some(Fate::Lives) | None => continue,
             };
             for row in rows {
-                plan.remove(row, reason.clone(), at);
+                let removal = Removal { entry: (*row).clone(), reason: reason.clone() };
+                let blocks = removal.blocks().map(str::to_owned);
+                if !plan.remove(removal, at) {
+                    stuck.extend(blocks);
+                }
             }
         }
     }
-    for piece in pieces.into_values().flatten().filter(|piece| piece.asked) {
-        plan.creates.push(piece);
+    for pieces in pieces.into_values() {
+        let is_whole = pieces.iter().all(|it| it.asked);
+        let asked = pieces.into_iter().filter(|it| it.asked);
+        plan.creates.extend(asked.map(|it| it.of(is_whole)));
     }
+    plan.block(&stuck);
     plan.removals
         .sort_by(|a, b| (&a.reason, &a.entry.stream_id).cmp(&(&b.reason, &b.entry.stream_id)));
     plan.updates.sort_by_key(|it| it.piece.entry.get().start);
@@ -182,31 +193,40 @@ impl Plan {
                 rows.iter().find(|row| row.standing == Standing::Gone && !at.force)
             {
                 self.keep(&row.stream_id, Why::Gone);
+            } else if let Some((row, why)) = rows.iter().find_map(|row| Some((row, at.stays(row)?)))
+            {
+                self.keep(&row.stream_id, why);
             } else {
-                rows.iter().for_each(|row| self.remove(row, Reason::Reshaped, at));
+                // All of them, or the time of some would be nowhere, and of others twice.
+                for row in rows {
+                    let entry = (*row).clone();
+                    self.removals.push(Removal { entry, reason: Reason::Reshaped });
+                }
                 self.creates.extend(pieces);
             }
             return;
         }
         let mut rows: Vec<&PushedEntry> = rows.to_vec();
         let before = self.size();
+        let is_there = |it: &Piece| rows.iter().any(|row| row.day == day(it));
+        let is_whole = pieces.iter().all(|it| it.asked || is_there(it));
         for piece in pieces {
             let day = day(&piece);
             match rows.iter().position(|row| row.day == day) {
-                Some(i) => self.entry(rows.swap_remove(i), piece, at),
-                None if piece.asked => self.creates.push(piece),
+                Some(i) => self.entry(rows.swap_remove(i), piece, is_whole, at),
+                None if piece.asked => self.creates.push(piece.of(is_whole)),
                 None => {}
             }
         }
         // Days, or a second entry of the same, that have nothing to send any more.
         for row in rows.into_iter().filter(|_| asked && (changed || at.force)) {
-            self.remove(row, Reason::NoTime, at);
+            self.remove(Removal { entry: row.clone(), reason: Reason::NoTime }, at);
         }
         self.unchanged += usize::from(asked && self.size() == before);
     }
 
     /// An entry that is there, and what it is to be.
-    fn entry(&mut self, row: &PushedEntry, piece: Piece, at: Circumstances<'_>) {
+    fn entry(&mut self, row: &PushedEntry, piece: Piece, is_whole: bool, at: Circumstances<'_>) {
         let changed = piece.asked && is_later(&piece.updated_at, &row.stream_updated_at);
         let forced = piece.asked && at.force;
         let moved = at.policy.rounds()
@@ -215,6 +235,7 @@ impl Plan {
         if !(changed || forced || moved) {
             return;
         }
+        let piece = piece.of(is_whole);
         match row.standing {
             Standing::Ours | Standing::Theirs => {}
             Standing::Gone | Standing::Unknown if forced => {
@@ -228,23 +249,61 @@ impl Plan {
         if at.is_elsewhere(row) {
             self.keep(&row.stream_id, Why::Elsewhere(row.workspace.clone()));
         } else if !forced && row.fingerprint == piece.entry.get().fingerprint() {
-            self.refreshed.push((row.clone(), piece.updated_at));
+            if row.stream_updated_at != piece.updated_at {
+                self.refreshed.push((row.clone(), piece.updated_at));
+            }
         } else {
             self.updates.push(Update { entry: row.clone(), piece });
         }
     }
 
-    fn remove(&mut self, row: &PushedEntry, reason: Reason, at: Circumstances<'_>) {
-        match row.standing {
-            Standing::Removed => {}
-            Standing::Unknown => self.keep(&row.stream_id, Why::Unknown),
-            Standing::Ours | Standing::Theirs if at.is_elsewhere(row) => {
-                self.keep(&row.stream_id, Why::Elsewhere(row.workspace.clone()));
+    /// Whether the entry goes.
+    fn remove(&mut self, removal: Removal, at: Circumstances<'_>) -> bool {
+        match at.stays(&removal.entry) {
+            Some(why) => {
+                self.keep(&removal.entry.stream_id, why);
+                false
             }
-            Standing::Ours | Standing::Theirs | Standing::Gone => {
-                self.removals.push(Removal { entry: row.clone(), reason });
+            None => {
+                self.removals.push(removal);
+                true
             }
         }
+    }
+
+    /// Leaves streams as they are that have the time of entries which do not go.
+    fn block(&mut self, stuck: &BTreeSet<String>) {
+        let goes = |piece: &Piece| !stuck.contains(&piece.entry.get().stream);
+        let pieces = self.updates.iter().map(|it| &it.piece).chain(&self.creates);
+        let left: BTreeSet<String> = pieces
+            .filter(|piece| !goes(piece))
+            .map(|piece| piece.entry.get().stream.clone())
+            .collect();
+        self.updates.retain(|it| goes(&it.piece));
+        self.creates.retain(goes);
+        left.iter().for_each(|stream| self.keep(stream, Why::Blocked));
+    }
+
+    /// Streams that take more than one request to be as they are to be, and their versions: until all
+    /// is done, their entries have none, so that whatever is lost on the way is found missing.
+    pub(super) fn take_versions(&mut self) -> BTreeMap<String, String> {
+        let reshaped = self.removals.iter().filter(|it| it.reason == Reason::Reshaped);
+        let reshaped: BTreeSet<String> = reshaped.map(|it| it.entry.stream_id.clone()).collect();
+        let takes_more = |piece: &&Piece| {
+            let entry = piece.entry.get();
+            entry.day.is_some() || reshaped.contains(&entry.stream)
+        };
+        let version = |piece: &Piece| (piece.entry.get().stream.clone(), piece.updated_at.clone());
+        let versions: BTreeMap<String, String> =
+            self.creates.iter().filter(takes_more).map(version).collect();
+        let updated = self.updates.iter_mut().map(|it| &mut it.piece);
+        for piece in updated.chain(&mut self.creates) {
+            if versions.contains_key(&piece.entry.get().stream) {
+                NOT_WHOLE.clone_into(&mut piece.updated_at);
+            }
+        }
+        self.refreshed.retain(|(row, _)| !versions.contains_key(&row.stream_id));
+        versions
     }
 
     fn keep(&mut self, stream: &str, why: Why) {
@@ -281,6 +340,14 @@ impl Plan {
     }
 }
 
+impl Piece {
+    /// With its stream's version, if the whole stream will be there, else with none.
+    fn of(self, is_whole: bool) -> Self {
+        let updated_at = if is_whole { self.updated_at } else { NOT_WHOLE.to_owned() };
+        Self { updated_at, ..self }
+    }
+}
+
 impl Removal {
     /// The stream that must not be sent before this entry is gone, as it has its time.
     #[must_use]
@@ -296,6 +363,17 @@ impl Removal {
 impl Circumstances<'_> {
     fn is_elsewhere(&self, row: &PushedEntry) -> bool {
         self.workspace.is_some_and(|workspace| workspace != row.workspace)
+    }
+
+    /// Why an entry cannot be removed, if it cannot.
+    fn stays(&self, row: &PushedEntry) -> Option<Why> {
+        match row.standing {
+            Standing::Unknown => Some(Why::Unknown),
+            Standing::Ours | Standing::Theirs if self.is_elsewhere(row) => {
+                Some(Why::Elsewhere(row.workspace.clone()))
+            }
+            Standing::Ours | Standing::Theirs | Standing::Gone | Standing::Removed => None,
+        }
     }
 }
 

@@ -12,10 +12,11 @@
 //! Whatever happens between the two transactions (a crash, a dropped connection, a timeout), the
 //! next run asks the service before it plans anything: by id where there is one, else among the
 //! entries that begin at that second for one of the same length and description that the ledger
-//! does not have. Entries about to be changed are asked for as well: one that the person changed or
+//! does not have. As the service may still be at work for a client that is gone, it is given a while
+//! before it is asked. Entries about to be changed are asked for as well: one that the person changed or
 //! removed there is theirs.
 //!
-//! INVARIANT (settled first): nothing is sent while a request has no outcome.
+//! INVARIANT (settled first): nothing is sent while a request of an earlier run has no outcome.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -23,7 +24,7 @@ use std::time::Duration;
 use super::destination::{Destination, Keeps, Remote, Trouble};
 use super::gather::Piece;
 use super::http;
-use super::plan::{Kept, Plan, Removal, Update, Why, day};
+use super::plan::{Kept, Plan, Reason, Removal, Update, Why, day};
 use crate::store::push::{self as ledger, Action, PushedEntry, Request, Standing, Verdict};
 use crate::store::{self, Store};
 use crate::time::{Interval, Millis, Timestamp};
@@ -33,6 +34,8 @@ const PATIENCE: u32 = 2;
 /// Up to so many entries are asked for one by one.
 const ONE_BY_ONE: usize = 2;
 const DAY: Millis = 24 * 3_600_000;
+/// No request is under way for longer, its waits included.
+const LONGEST: Millis = 3_600_000;
 
 /// Who watches a run.
 pub trait Watch: http::Watch {
@@ -168,6 +171,8 @@ impl Run<'_> {
     /// Asks the service what became of the requests that have no outcome; how many there were.
     pub fn settle(&mut self, workspace: &str) -> Result<usize, Stopped> {
         let open = ledger::open_requests(self.store.conn(), self.key)?;
+        let now = (self.clock)();
+        let mut unsure = Vec::new();
         for request in &open {
             if request.workspace != workspace {
                 let (then, title) = (&request.workspace, self.title);
@@ -177,22 +182,31 @@ impl Run<'_> {
                     come_back: None,
                 });
             }
-            self.let_settle(request);
+            self.let_settle(request, now);
             match request.action {
-                Action::Create => self.find(request)?,
+                Action::Create => unsure.extend(self.find(request)?.map(|it| (request, it))),
                 Action::Update => self.look_after(request)?,
                 Action::Delete => self.look_after(request)?,
             }
         }
+        for (request, alike) in unsure {
+            self.claim(request, alike)?;
+        }
         Ok(open.len())
     }
 
-    /// Gives the service the time to finish what it may still be doing.
-    fn let_settle(&mut self, request: &Request) {
-        let age = Timestamp::parse(&request.began_at)
-            .map_or(i64::MAX, |began| (self.clock)().millis().saturating_sub(began.millis()));
-        let age = Duration::from_millis(u64::try_from(age).unwrap_or(0));
-        let mut left = self.settle.saturating_sub(age);
+    /// Gives the service the time to finish what it may still be doing: from when nobody waited for
+    /// the answer any more; where that is not known, since the program was killed, from `now`.
+    fn let_settle(&mut self, request: &Request, now: Timestamp) {
+        let instant = |text: &String| Timestamp::parse(text);
+        let began = instant(&request.began_at).map_or(i64::MIN, Timestamp::millis);
+        let ended = request.ended_at.as_ref().and_then(instant);
+        if ended.is_none() && began < now.millis().saturating_sub(LONGEST) {
+            return;
+        }
+        let passed = (self.clock)().millis().saturating_sub(ended.unwrap_or(now).millis());
+        let passed = Duration::from_millis(u64::try_from(passed).unwrap_or(0));
+        let mut left = self.settle.saturating_sub(passed);
         while !left.is_zero() {
             self.watch.waiting(self.title, "an earlier request may still be under way", left);
             let step = left.min(Duration::from_secs(1));
@@ -201,27 +215,35 @@ impl Run<'_> {
         }
     }
 
-    /// A creation: whether an entry is there that looks like it and is not known.
-    fn find(&mut self, request: &Request) -> Result<(), Stopped> {
+    /// A creation: if the very entry is there and is not known, it is that. Else those that are
+    /// alike, which may be another creation's.
+    fn find(&mut self, request: &Request) -> Result<Option<Vec<Remote>>, Stopped> {
         let wanted: Option<Remote> =
             request.content.as_ref().and_then(|it| serde_json::from_str(it).ok());
-        let mut found = Vec::new();
-        if let Some(wanted) = &wanted {
-            let window = Interval::new(wanted.start.plus(-1_000), wanted.start.plus(2_000));
-            let listed = self.keeps()?.list(window).map_err(|trouble| self.stopped(&trouble))?;
-            for it in listed {
-                if it.looks_like(wanted) && !ledger::is_known(self.store.conn(), self.key, &it.id)?
-                {
-                    found.push(it);
-                }
+        let Some(wanted) = wanted else { return Ok(Some(Vec::new())) };
+        let window = Interval::new(wanted.start.plus(-1_000), wanted.start.plus(2_000));
+        let mut alike = self.keeps()?.list(window).map_err(|trouble| self.stopped(&trouble))?;
+        alike.retain(|it| it.looks_like(&wanted));
+        // Ids grow, so the smallest is the oldest.
+        alike.sort_by_key(|it| (it.id.len(), it.id.clone()));
+        for it in alike.iter().filter(|it| it.same(&wanted)) {
+            if !ledger::is_known(self.store.conn(), self.key, &it.id)? {
+                return self.record(request, it).map(|()| None);
             }
         }
-        // Ids grow, so the smallest is the oldest.
-        found.sort_by_key(|it| (it.id.len(), it.id.clone()));
-        match found.first() {
-            Some(there) => self.record(request, there),
-            None => self.end(request, Verdict::Absent, "the service has no such entry"),
+        // What is otherwise than it was to become is the person's doing.
+        let ours = |it: Remote| Remote { id: it.id, billable: it.billable, ..wanted.clone() };
+        Ok(Some(alike.into_iter().map(ours).collect()))
+    }
+
+    /// A creation of which there is nothing but entries that are alike: the first that is not known.
+    fn claim(&mut self, request: &Request, alike: Vec<Remote>) -> Result<(), Stopped> {
+        for it in alike {
+            if !ledger::is_known(self.store.conn(), self.key, &it.id)? {
+                return self.record(request, &it);
+            }
         }
+        self.end(request, Verdict::Absent, "the service has no such entry")
     }
 
     /// An update or a removal: what the entry is like now.
@@ -324,12 +346,15 @@ impl Run<'_> {
     /// # Errors
     /// Where the ledger fails, or the entries to be changed cannot be asked for. What was sent until
     /// then is in the ledger.
-    pub fn execute(&mut self, plan: Plan, workspace: &str) -> Result<Done, Stopped> {
+    pub fn execute(&mut self, mut plan: Plan, workspace: &str) -> Result<Done, Stopped> {
         let mut done = Done { kept: plan.kept.clone(), ..Done::default() };
+        let versions = plan.take_versions();
         self.refresh(&plan)?;
         let there = self.ask(&plan)?;
+        self.set_versions(versions.keys().map(|it| (it, ledger::NOT_WHOLE)))?;
         let total = plan.writes();
-        let mut run = Progress { total, ..Progress::default() };
+        let held = held(&plan, &there);
+        let mut run = Progress { total, held, ..Progress::default() };
         self.watch.progress(0, total);
         for removal in plan.removals {
             self.removal(removal, &there, &mut run, &mut done)?;
@@ -340,6 +365,12 @@ impl Run<'_> {
         for piece in plan.creates {
             self.create(piece, workspace, &mut run, &mut done)?;
         }
+        let is_whole = |it: &String| {
+            [&run.bad, &run.untried, &run.blocked].iter().all(|set| !set.contains(it))
+        };
+        self.set_versions(
+            versions.iter().filter(|it| is_whole(it.0)).map(|it| (it.0, it.1.as_str())),
+        )?;
         done.pushed = run.good.difference(&run.bad).count();
         done.untried = run.untried.difference(&run.bad).count();
         Ok(done)
@@ -354,6 +385,23 @@ impl Run<'_> {
         for (entry, version) in &plan.refreshed {
             let entry = PushedEntry { stream_updated_at: version.clone(), ..entry.clone() };
             ledger::put(&tx, self.key, &entry)?;
+        }
+        tx.commit().map_err(store::StoreError::from)?;
+        Ok(())
+    }
+
+    /// The entries of these streams are of these versions from now on.
+    fn set_versions<'v>(
+        &mut self,
+        versions: impl Iterator<Item = (&'v String, &'v str)>,
+    ) -> Result<(), Stopped> {
+        let mut versions = versions.peekable();
+        if versions.peek().is_none() {
+            return Ok(());
+        }
+        let tx = self.store.write()?;
+        for (stream, version) in versions {
+            ledger::set_version(&tx, self.key, stream, version)?;
         }
         tx.commit().map_err(store::StoreError::from)?;
         Ok(())
@@ -403,6 +451,12 @@ impl Run<'_> {
         let blocks = removal.blocks().map(str::to_owned);
         let entry = removal.entry;
         let request = request(&entry, Action::Delete, None);
+        let is_held = removal.reason == Reason::Reshaped && run.held.contains(&entry.stream_id);
+        if is_held && matches!(there.get(&entry.external_id), Some(None)) {
+            run.blocked.extend(blocks);
+            done.kept.push(Kept { stream_id: entry.stream_id.clone(), why: Why::Gone });
+            return self.mark(&request, Standing::Gone, Verdict::Gone);
+        }
         if entry.standing == Standing::Gone {
             return self.mark(&request, Standing::Removed, Verdict::Done);
         }
@@ -419,8 +473,8 @@ impl Run<'_> {
             }
             Some(Some(_)) | None => {}
         }
-        if run.stopped {
-            run.untried.insert(entry.stream_id);
+        if run.stopped || is_held {
+            run.untried.extend((!is_held).then_some(entry.stream_id));
             run.blocked.extend(blocks);
             return Ok(());
         }
@@ -540,6 +594,7 @@ impl Run<'_> {
             fingerprint: piece.entry.get().fingerprint(),
             stream_updated_at: piece.updated_at.clone(),
             began_at: String::new(),
+            ended_at: None,
         })?;
         match self.destination.create(&piece.entry) {
             Ok(Some(there)) => {
@@ -592,8 +647,9 @@ impl Run<'_> {
         let what = failed(self.title, "", trouble).what;
         match trouble {
             Trouble::Unknown { .. } => {
+                let now = self.now();
                 let tx = self.store.write()?;
-                ledger::remark(&tx, request.num, &what)?;
+                ledger::remark(&tx, request.num, &what, &now)?;
                 tx.commit().map_err(store::StoreError::from)?;
             }
             Trouble::NotSent { .. } => self.end(request, Verdict::NotSent, &what)?,
@@ -645,9 +701,22 @@ struct Progress {
     untried: BTreeSet<String>,
     /// Streams that must wait, since an entry with their time is still there.
     blocked: BTreeSet<String>,
+    /// Streams that stay in the form they have, since a part of them is the person's.
+    held: BTreeSet<String>,
     /// Failures of the network in a row.
     network: u32,
     stopped: bool,
+}
+
+/// Streams that are to be sent in another form, and of which the person changed or removed an entry.
+fn held(plan: &Plan, there: &HashMap<String, Option<Remote>>) -> BTreeSet<String> {
+    let is_theirs = |it: &&Removal| match (there.get(&it.entry.external_id), it.entry.remote()) {
+        (Some(None), _) => true,
+        (Some(Some(found)), Some(known)) => !known.same(found),
+        (Some(Some(_)), None) | (None, _) => false,
+    };
+    let reshaped = plan.removals.iter().filter(|it| it.reason == Reason::Reshaped);
+    reshaped.filter(is_theirs).map(|it| it.entry.stream_id.clone()).collect()
 }
 
 fn request(entry: &PushedEntry, action: Action, piece: Option<&Piece>) -> Request {
@@ -664,6 +733,7 @@ fn request(entry: &PushedEntry, action: Action, piece: Option<&Piece>) -> Reques
         stream_updated_at: piece
             .map_or_else(|| entry.stream_updated_at.clone(), |it| it.updated_at.clone()),
         began_at: String::new(),
+        ended_at: None,
     }
 }
 

@@ -207,7 +207,7 @@ impl Settings {
             policy,
             split_days: file.push.split_days,
             max_wait: span("max_wait", file.push.max_wait, short)?,
-            timeout: span("timeout", file.push.timeout, config::duration)?,
+            timeout: span("timeout", file.push.timeout, short)?,
             settle: span("settle", file.push.settle, short)?,
             toggl: Service {
                 token: toggl.api_token.as_deref().map(Secret::new),

@@ -12,6 +12,10 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::Result;
 
+/// The version of a stream of which not every entry is there that is to be: earlier than any, so that
+/// the stream counts as changed.
+pub const NOT_WHOLE: &str = "1970-01-01T00:00:00Z";
+
 /// How an entry at a service stands to us.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Standing {
@@ -120,6 +124,8 @@ pub struct Request {
     pub stream_updated_at: String,
     /// When it was begun.
     pub began_at: String,
+    /// When its program stopped waiting for an answer; `None` if nobody noted it.
+    pub ended_at: Option<String>,
 }
 
 /// What became of a request.
@@ -224,7 +230,7 @@ pub fn open_requests(conn: &Connection, destination: &str) -> Result<Vec<Request
     Ok(conn
         .prepare_cached(
             "SELECT num, workspace, action, stream_id, day, external_id, content, fingerprint,
-                 stream_updated_at, began_at
+                 stream_updated_at, began_at, ended_at
              FROM push_requests WHERE destination = ?1 AND outcome IS NULL ORDER BY num",
         )?
         .query_map([destination], |row| {
@@ -239,6 +245,7 @@ pub fn open_requests(conn: &Connection, destination: &str) -> Result<Vec<Request
                 fingerprint: row.get(7)?,
                 stream_updated_at: row.get(8)?,
                 began_at: row.get(9)?,
+                ended_at: row.get(10)?,
             })
         })?
         .collect::<rusqlite::Result<_>>()?)
@@ -275,10 +282,10 @@ pub fn end(conn: &Connection, num: i64, verdict: Verdict, note: &str, now: &str)
     Ok(())
 }
 
-/// Notes why a request has no outcome yet.
-pub fn remark(conn: &Connection, num: i64, note: &str) -> Result<()> {
-    conn.prepare_cached("UPDATE push_requests SET note = ?2 WHERE num = ?1")?
-        .execute(params![num, note])?;
+/// Notes since when a request has no answer, and why.
+pub fn remark(conn: &Connection, num: i64, note: &str, now: &str) -> Result<()> {
+    conn.prepare_cached("UPDATE push_requests SET note = ?2, ended_at = ?3 WHERE num = ?1")?
+        .execute(params![num, note, now])?;
     Ok(())
 }
 
@@ -306,6 +313,21 @@ pub fn put(conn: &Connection, destination: &str, it: &PushedEntry) -> Result<()>
         it.pushed_at,
     ])?;
     log(conn, destination, &it.stream_id)
+}
+
+/// Gives all entries of a stream the version that the stream was pushed in.
+pub fn set_version(
+    conn: &Connection,
+    destination: &str,
+    stream_id: &str,
+    version: &str,
+) -> Result<()> {
+    conn.prepare_cached(
+        "UPDATE push_entries SET stream_updated_at = ?3
+         WHERE destination = ?1 AND stream_id = ?2 AND standing <> 'removed'",
+    )?
+    .execute([destination, stream_id, version])?;
+    log(conn, destination, stream_id)
 }
 
 /// Makes the stream's row of `push_log` say what its entries say: all their ids, the earliest
@@ -360,6 +382,22 @@ pub fn versions(
              WHERE log.destination = ?1 ORDER BY log.stream_id",
         )?
         .query_map([destination], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<rusqlite::Result<_>>()?)
+}
+
+/// Streams whose time was at a destination until we removed its entry, and is not there: whatever was
+/// to take the entry's place has not come there yet.
+pub fn missing(conn: &Connection, destination: &str) -> Result<Vec<String>> {
+    Ok(conn
+        .prepare_cached(
+            "SELECT DISTINCT streams.id FROM push_entries AS entry
+             LEFT JOIN joined_streams ON joined_streams.id = entry.stream_id
+             JOIN streams ON streams.id = coalesce(joined_streams.into_id, entry.stream_id)
+             WHERE entry.destination = ?1 AND entry.standing = 'removed' AND NOT EXISTS (
+                 SELECT 1 FROM push_log WHERE stream_id = streams.id AND destination = ?1)
+             ORDER BY streams.id",
+        )?
+        .query_map([destination], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?)
 }
 

@@ -200,6 +200,9 @@ impl Push<'_> {
             };
             fates.insert(id, fate);
         }
+        if whole_range && unfiltered {
+            also.extend(ledger::missing(conn, key)?);
+        }
         let gathered = self.gather(conn, range, &also, Some(service))?;
         let (withheld, short) = (gathered.withheld.len(), gathered.short);
         let circumstances = Circumstances {

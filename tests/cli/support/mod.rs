@@ -1,7 +1,9 @@
 //! Helpers that keep a test as short as its case.
 
 pub(crate) mod events;
+pub(crate) mod ledger;
 pub(crate) mod service;
+pub(crate) mod victim;
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -68,9 +70,14 @@ impl Sandbox {
     // --- the world -----------------------------------------------------------------------------
 
     pub(crate) fn var(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.set(name, value);
+        self
+    }
+
+    /// As [`Self::var`], for a sandbox whose time goes on.
+    pub(crate) fn set(&mut self, name: &str, value: impl Into<OsString>) {
         self.vars.retain(|(known, _)| known != name);
         self.vars.push((name.into(), value.into()));
-        self
     }
 
     pub(crate) fn without(mut self, name: &str) -> Self {

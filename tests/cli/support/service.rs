@@ -162,6 +162,10 @@ pub(crate) enum Fault {
     Before(Hook),
     /// Does it, calls, then answers.
     After(Hook),
+    /// Calls it, and hangs up without doing it.
+    Instead(Hook),
+    /// Does it, says half the answer, calls, and hangs up.
+    HalfThen(Hook),
 }
 
 pub(crate) type Hook = Arc<dyn Fn() + Send + Sync>;
@@ -375,8 +379,16 @@ fn serve<M: Model>(mut stream: &TcpStream, shared: &Shared<M>) {
                 break;
             }
             Some(Fault::Half) => {
-                let bytes = written(&act());
-                drop(stream.write_all(&bytes[..bytes.len() - 5]));
+                half(stream, &act());
+                break;
+            }
+            Some(Fault::HalfThen(hook)) => {
+                half(stream, &act());
+                hook();
+                break;
+            }
+            Some(Fault::Instead(hook)) => {
+                hook();
                 break;
             }
             Some(Fault::Trickle(gap)) => {
@@ -448,6 +460,12 @@ fn written(reply: &Reply) -> Vec<u8> {
     format!("{head}\r\n{}", reply.body).into_bytes()
 }
 
+/// Writes all but the end.
+fn half(mut stream: &TcpStream, reply: &Reply) {
+    let bytes = written(reply);
+    drop(stream.write_all(&bytes[..bytes.len() - 5]));
+}
+
 /// Writes the head at once and the body byte by byte, as long as anybody listens.
 fn trickle(mut stream: &TcpStream, reply: &Reply, gap: Duration) {
     let bytes = written(reply);
@@ -486,12 +504,12 @@ fn decoded(text: &str) -> String {
 }
 
 /// Seconds since 1970 of an RFC 3339 text; fractions are cut.
-fn unix(text: &str) -> Option<i64> {
+pub(crate) fn unix(text: &str) -> Option<i64> {
     DateTime::parse_from_rfc3339(text).ok().map(|at| at.timestamp())
 }
 
 /// `2025-01-28T10:00:00Z`.
-fn stamp(unix: i64) -> String {
+pub(crate) fn stamp(unix: i64) -> String {
     let at: DateTime<Utc> = DateTime::from_timestamp(unix, 0).unwrap();
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
