@@ -42,6 +42,7 @@ fn a_service_that_stores_late_is_asked_later() {
     tt.set("TT_NOW", "2025-01-29T18:00:00.500Z");
     let ran = tt.run("push --toggl").done();
     assert!(ran.err.contains("Settled 1 request"), "{ran:?}");
+    thread::sleep(Duration::from_millis(400));
     tt.is_pushed_exactly_once(&toggl, "toggl");
 }
 
@@ -63,6 +64,7 @@ fn a_service_that_stores_for_a_dead_client_is_asked_later() {
     tt.set("TT_NOW", "2025-01-29T18:01:00Z");
     let ran = tt.run("push --toggl").done();
     assert!(ran.err.contains("Settled 1 request"), "{ran:?}");
+    thread::sleep(Duration::from_millis(400));
     tt.is_pushed_exactly_once(&toggl, "toggl");
 }
 
