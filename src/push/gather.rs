@@ -1,7 +1,7 @@
 //! Streams → entries to send: what a stream is called, billed and filed under at a destination, and
 //! past the privacy filter.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::NaiveDate;
 use indexmap::IndexMap;
@@ -61,10 +61,19 @@ pub struct Gathered {
     pub pieces: Vec<Piece>,
     /// Streams asked for that do not leave, and why.
     pub withheld: Vec<(String, String)>,
-    /// Streams asked for that have no time, or round to none.
-    pub empty: BTreeSet<String>,
+    /// Streams asked for of which nothing is sent: they have no time, or too little of it.
+    pub empty: BTreeMap<String, Empty>,
     /// Entries asked for that are shorter than the minimum: how many, and their worked time.
     pub short: (u64, Millis),
+}
+
+/// A stream of which nothing is sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Empty {
+    /// Whether it has time, which is too short or is rounded to nothing.
+    pub has_time: bool,
+    /// When it changed last.
+    pub updated_at: String,
 }
 
 /// A part of a stream, before billing.
@@ -99,6 +108,7 @@ pub fn gather(
         let none = Vec::new();
         scope.also.contains(&row.id) || (scope.picks)(row, tags.get(&row.id).unwrap_or(&none))
     };
+    let mut out = Gathered::default();
     let mut drafts = Vec::new();
     if scope.split_days {
         let nums: BTreeSet<StreamNum> = rows.iter().map(|row| row.num).collect();
@@ -118,12 +128,30 @@ pub fn gather(
             drafts.push(whole(row, terms.zone, also || within && wanted(row)));
         }
     }
+    let mut texts = Texts::new(conn);
+    if terms.policy.rounds() && terms.policy.per == RoundPer::Day {
+        // What does not leave takes no part in the sum of a day.
+        let mut leaves = Vec::with_capacity(drafts.len());
+        for draft in &drafts {
+            let of = tags.get(&draft.row.id).cloned().unwrap_or_default();
+            let entry = entry(draft, draft.worked, of, terms.service, &mut texts)?;
+            leaves.push(filter.pass(entry));
+        }
+        let mut leaves = leaves.into_iter();
+        drafts.retain(|draft| match leaves.next() {
+            Some(Err(withheld)) => {
+                if draft.asked {
+                    out.withheld.push((draft.row.id.clone(), withheld.to_string()));
+                }
+                false
+            }
+            Some(Ok(_)) | None => true,
+        });
+    }
     let shares: Vec<Share> =
         drafts.iter().map(|it| Share { day: it.bill_day, worked: it.worked }).collect();
     let billed = bill::billed(&shares, terms.policy);
 
-    let mut out = Gathered::default();
-    let mut texts = Texts::new(conn);
     let mut has_time = BTreeSet::new();
     for (draft, seconds) in drafts.iter().zip(billed) {
         if seconds <= 0 {
@@ -152,11 +180,11 @@ pub fn gather(
         }
     }
     out.withheld.dedup_by(|a, b| a.0 == b.0);
-    out.empty = drafts
-        .iter()
-        .filter(|it| it.asked && !has_time.contains(&it.row.id))
-        .map(|it| it.row.id.clone())
-        .collect();
+    for draft in drafts.iter().filter(|it| it.asked && !has_time.contains(&it.row.id)) {
+        let updated_at = draft.row.updated_at.clone();
+        let has_time = draft.row.direct_ms + draft.row.delegated_ms >= 1_000;
+        out.empty.insert(draft.row.id.clone(), Empty { has_time, updated_at });
+    }
     out.pieces.sort_by(|a, b| {
         let key = |piece: &Piece| (piece.entry.get().start, piece.entry.get().stream.clone());
         key(a).cmp(&key(b))

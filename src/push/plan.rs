@@ -23,7 +23,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::destination::Remote;
-use super::gather::{Gathered, Piece};
+use super::gather::{Empty, Gathered, Piece};
 use super::settings::{Policy, RoundPer};
 use crate::store::push::{NOT_WHOLE, PushedEntry, Standing};
 use crate::time::Timestamp;
@@ -154,8 +154,14 @@ pub fn plan(
             let reason = match fates.get(*stream) {
                 Some(Fate::Joined(into)) => Reason::Joined(into.clone()),
                 Some(Fate::Dissolved) => Reason::Dissolved,
-                Some(Fate::Lives) | None if gathered.empty.contains(*stream) => Reason::NoTime,
-                Some(Fate::Lives) | None => continue,
+                Some(Fate::Lives) | None => match gathered.empty.get(*stream) {
+                    Some(empty) if empty.is_left_out(rows, at) => Reason::NoTime,
+                    Some(_) => {
+                        plan.unchanged += 1;
+                        continue;
+                    }
+                    None => continue,
+                },
             };
             for row in rows {
                 let removal = Removal { entry: (*row).clone(), reason: reason.clone() };
@@ -184,7 +190,7 @@ impl Plan {
     fn stream(&mut self, rows: &[&PushedEntry], pieces: Vec<Piece>, at: Circumstances<'_>) {
         let asked = pieces.iter().any(|it| it.asked);
         let version = pieces.first().map(|it| it.updated_at.clone()).unwrap_or_default();
-        let changed = rows.iter().any(|row| is_later(&version, &row.stream_updated_at));
+        let changed = rows.iter().any(|row| has_changed(&version, row));
         let by_days = rows.iter().any(|row| !row.day.is_empty());
         if by_days != at.split_days {
             if !asked || !(changed || at.force) {
@@ -214,7 +220,10 @@ impl Plan {
             let day = day(&piece);
             match rows.iter().position(|row| row.day == day) {
                 Some(i) => self.entry(rows.swap_remove(i), piece, is_whole, at),
-                None if piece.asked => self.creates.push(piece.of(is_whole)),
+                // Of a stream that is there as it is, no day is missing: the days of another zone are.
+                None if piece.asked && (changed || at.force) => {
+                    self.creates.push(piece.of(is_whole));
+                }
                 None => {}
             }
         }
@@ -227,7 +236,7 @@ impl Plan {
 
     /// An entry that is there, and what it is to be.
     fn entry(&mut self, row: &PushedEntry, piece: Piece, is_whole: bool, at: Circumstances<'_>) {
-        let changed = piece.asked && is_later(&piece.updated_at, &row.stream_updated_at);
+        let changed = piece.asked && has_changed(&piece.updated_at, row);
         let forced = piece.asked && at.force;
         let moved = at.policy.rounds()
             && at.policy.per == RoundPer::Day
@@ -348,6 +357,14 @@ impl Piece {
     }
 }
 
+impl Empty {
+    /// Whether entries of the stream go: it has no time at all; or none that is sent, by settings that
+    /// count from its next change on.
+    fn is_left_out(&self, rows: &[&PushedEntry], at: Circumstances<'_>) -> bool {
+        !self.has_time || at.force || rows.iter().any(|row| has_changed(&self.updated_at, row))
+    }
+}
+
 impl Removal {
     /// The stream that must not be sent before this entry is gone, as it has its time.
     #[must_use]
@@ -393,6 +410,14 @@ impl PushedEntry {
 #[must_use]
 pub fn day(piece: &Piece) -> String {
     piece.entry.get().day.map(|day| day.to_string()).unwrap_or_default()
+}
+
+/// Whether a stream changed since an entry of it was sent. A version that is earlier is another one
+/// too: clocks are set back.
+fn has_changed(version: &str, row: &PushedEntry) -> bool {
+    let is_ours = !row.fingerprint.is_empty();
+    is_later(version, &row.stream_updated_at)
+        || is_ours && is_later(&row.stream_updated_at, version)
 }
 
 /// Whether one version of a stream is later than another. As instants: as texts, half a second past

@@ -174,11 +174,17 @@ impl Run<'_> {
         let now = (self.clock)();
         let mut unsure = Vec::new();
         for request in &open {
+            if request.workspace != workspace && self.force {
+                self.end(request, Verdict::Absent, "given up by --force")?;
+                continue;
+            }
             if request.workspace != workspace {
                 let (then, title) = (&request.workspace, self.title);
                 return Err(Stopped::Service {
                     what: format!("a request to workspace {then} of {title} has no answer yet"),
-                    hint: format!("Set workspace_id = \"{then}\" once and push again"),
+                    hint: format!(
+                        "Set workspace_id = \"{then}\" once and push again, or give it up by --force"
+                    ),
                     come_back: None,
                 });
             }
@@ -270,6 +276,18 @@ impl Run<'_> {
         request.began_at = self.now();
         let tx = self.store.write()?;
         request.num = ledger::begin(&tx, self.key, &request)?;
+        if request.action == Action::Create {
+            // An entry for the same time that the person removed is history: from now on the stream
+            // is one that is to be made there, also if this comes to nothing.
+            for old in ledger::of_stream(&tx, self.key, &request.stream_id)? {
+                if old.day == request.day
+                    && matches!(old.standing, Standing::Gone | Standing::Unknown)
+                {
+                    let old = PushedEntry { standing: Standing::Removed, ..old };
+                    ledger::put(&tx, self.key, &old)?;
+                }
+            }
+        }
         tx.commit().map_err(store::StoreError::from)?;
         Ok(request)
     }
@@ -286,18 +304,6 @@ impl Run<'_> {
     fn record(&mut self, request: &Request, there: &Remote) -> Result<(), Stopped> {
         let now = self.now();
         let tx = self.store.write()?;
-        // An earlier entry for the same time, which the person removed, is history now.
-        if request.action == Action::Create {
-            for old in ledger::entries(&tx, self.key)? {
-                if old.stream_id == request.stream_id
-                    && old.day == request.day
-                    && matches!(old.standing, Standing::Gone | Standing::Unknown)
-                {
-                    let old = PushedEntry { standing: Standing::Removed, ..old };
-                    ledger::put(&tx, self.key, &old)?;
-                }
-            }
-        }
         let entry = PushedEntry {
             workspace: request.workspace.clone(),
             external_id: there.id.clone(),
@@ -324,7 +330,7 @@ impl Run<'_> {
     ) -> Result<(), Stopped> {
         let now = self.now();
         let tx = self.store.write()?;
-        for entry in ledger::entries(&tx, self.key)? {
+        for entry in ledger::of_stream(&tx, self.key, &request.stream_id)? {
             if Some(&entry.external_id) == request.external_id.as_ref() {
                 // What was not sent counts as seen: it is not asked for again until more changes.
                 let stream_updated_at = request.stream_updated_at.clone();
@@ -449,10 +455,11 @@ impl Run<'_> {
         done: &mut Done,
     ) -> Result<(), Stopped> {
         let blocks = removal.blocks().map(str::to_owned);
+        let reshaped = removal.reason == Reason::Reshaped;
         let entry = removal.entry;
         let request = request(&entry, Action::Delete, None);
-        let is_held = removal.reason == Reason::Reshaped && run.held.contains(&entry.stream_id);
-        if is_held && matches!(there.get(&entry.external_id), Some(None)) {
+        let is_held = blocks.as_ref().is_some_and(|it| run.held.contains(it));
+        if is_held && reshaped && matches!(there.get(&entry.external_id), Some(None)) {
             run.blocked.extend(blocks);
             done.kept.push(Kept { stream_id: entry.stream_id.clone(), why: Why::Gone });
             return self.mark(&request, Standing::Gone, Verdict::Gone);
@@ -708,15 +715,17 @@ struct Progress {
     stopped: bool,
 }
 
-/// Streams that are to be sent in another form, and of which the person changed or removed an entry.
+/// Streams that must wait although all that they wait for could be removed: the person changed one of
+/// those entries, or removed one that another form of the same stream was to replace. Were the others
+/// removed, their time would be nowhere.
 fn held(plan: &Plan, there: &HashMap<String, Option<Remote>>) -> BTreeSet<String> {
     let is_theirs = |it: &&Removal| match (there.get(&it.entry.external_id), it.entry.remote()) {
-        (Some(None), _) => true,
+        (Some(None), _) => it.reason == Reason::Reshaped,
         (Some(Some(found)), Some(known)) => !known.same(found),
         (Some(Some(_)), None) | (None, _) => false,
     };
-    let reshaped = plan.removals.iter().filter(|it| it.reason == Reason::Reshaped);
-    reshaped.filter(is_theirs).map(|it| it.entry.stream_id.clone()).collect()
+    let theirs = plan.removals.iter().filter(is_theirs);
+    theirs.filter_map(|it| it.blocks().map(str::to_owned)).collect()
 }
 
 fn request(entry: &PushedEntry, action: Action, piece: Option<&Piece>) -> Request {

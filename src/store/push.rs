@@ -188,6 +188,22 @@ pub fn entries(conn: &Connection, destination: &str) -> Result<Vec<PushedEntry>>
     Ok(statement.query_map([destination], entry)?.collect::<rusqlite::Result<_>>()?)
 }
 
+/// The entries of a stream at a destination but those that we removed.
+pub fn of_stream(
+    conn: &Connection,
+    destination: &str,
+    stream_id: &str,
+) -> Result<Vec<PushedEntry>> {
+    let sql = format!(
+        "SELECT {ENTRY} FROM push_entries
+         WHERE destination = ?1 AND stream_id = ?2 AND standing <> 'removed'
+         ORDER BY day, external_id"
+    );
+    let mut statement = conn.prepare_cached(&sql)?;
+    let rows = statement.query_map([destination, stream_id], entry)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 /// Whether an entry at a service is known to be one of ours, whatever became of it.
 pub fn is_known(conn: &Connection, destination: &str, external_id: &str) -> Result<bool> {
     Ok(conn
@@ -385,15 +401,19 @@ pub fn versions(
         .collect::<rusqlite::Result<_>>()?)
 }
 
-/// Streams whose time was at a destination until we removed its entry, and is not there: whatever was
-/// to take the entry's place has not come there yet.
+/// Streams that are to be at a destination, by an earlier push, and are not: those that could not be
+/// made there, and those whose entry we removed before what takes its place had come there.
 pub fn missing(conn: &Connection, destination: &str) -> Result<Vec<String>> {
     Ok(conn
         .prepare_cached(
-            "SELECT DISTINCT streams.id FROM push_entries AS entry
-             LEFT JOIN joined_streams ON joined_streams.id = entry.stream_id
-             JOIN streams ON streams.id = coalesce(joined_streams.into_id, entry.stream_id)
-             WHERE entry.destination = ?1 AND entry.standing = 'removed' AND NOT EXISTS (
+            "SELECT DISTINCT streams.id FROM (
+                 SELECT stream_id FROM push_entries
+                 WHERE destination = ?1 AND standing = 'removed'
+                 UNION SELECT stream_id FROM push_requests
+                 WHERE destination = ?1 AND action = 'create') AS once
+             LEFT JOIN joined_streams ON joined_streams.id = once.stream_id
+             JOIN streams ON streams.id = coalesce(joined_streams.into_id, once.stream_id)
+             WHERE NOT EXISTS (
                  SELECT 1 FROM push_log WHERE stream_id = streams.id AND destination = ?1)
              ORDER BY streams.id",
         )?

@@ -570,3 +570,135 @@ fn a_report_bills_what_a_push_bills() {
         tt.run("report").ok().says(&["  Billed", "Billed time is rounded up to 1h per"]);
     }
 }
+
+/// One agent's hour in each of these directories, all at once, pushed.
+fn hours(toggl: &Toggl, dirs: &[&str]) -> Sandbox {
+    let tt = quiet_box(toggl);
+    for dir in dirs {
+        tt.import(&work("2025-01-28T10:00:00Z", "2025-01-28T11:00:00Z", &tt.dir(dir)));
+    }
+    tt.run("push --toggl").ok();
+    tt
+}
+
+#[test]
+fn a_change_made_after_the_clock_was_set_back_is_pushed() {
+    let toggl = Toggl::start();
+    let tt = hours(&toggl, &["web"]).at("2025-01-29T17:00:00Z");
+    tt.run_args(["tag", &tt.id_at(&tt.dir("web")), "late"]).ok();
+    let tt = tt.at("2025-01-29T19:00:00Z");
+    tt.run("push --toggl").ok();
+    assert_eq!(toggl.entries()[0].tags, ["late"]);
+    tt.run("push --toggl").ok().says(&["Nothing to push."]);
+}
+
+#[test]
+fn days_of_another_zone_are_not_sent_beside_those_that_are_there() {
+    let toggl = Toggl::start();
+    let tt = quiet_box(&toggl).zone("America/New_York");
+    tt.import(&work("2025-01-27T22:00:00Z", "2025-01-28T02:00:00Z", &tt.dir("night")));
+    tt.run("push --toggl --split-days").ok();
+    assert_eq!(toggl.lines(), ["2025-01-27T22:00:00Z 14400 night"]);
+    for zone in ["Asia/Tokyo", "UTC"] {
+        let tt = tt.clone_at_zone(zone);
+        tt.ok().says(&["Nothing to push."]);
+    }
+    // Changed in another zone, it has the days of that zone.
+    let tt = tt.zone("UTC").at("2025-01-29T18:05:00Z");
+    tt.run_args(["tag", &tt.id_at(&tt.dir("night")), "x"]).ok();
+    tt.run("push --toggl --split-days").ok();
+    let seconds: Vec<_> = toggl.entries().iter().map(|it| it.seconds.unwrap()).collect();
+    assert_eq!(seconds, [7_200, 7_200]);
+}
+
+impl Sandbox {
+    /// A push by days in another zone.
+    fn clone_at_zone(&self, zone: &str) -> Ran {
+        let child = self.command(["push", "--toggl", "--split-days"]).env("TZ", zone).spawn();
+        Ran::of(child.unwrap(), self)
+    }
+}
+
+#[test]
+fn a_setting_takes_away_nothing_that_is_there_unchanged() {
+    let toggl = Toggl::start();
+    let tt = hours(&toggl, &["web"]);
+    tt.config(FAST.replace("[push]\n", "[push]\nmin = \"2h\"\n"));
+    tt.run("push --toggl").ok().says(&["1 stream is at Toggl already, unchanged."]);
+    assert_eq!(toggl.entries().len(), 1);
+    tt.run("push --toggl --force").ok();
+    assert_eq!(toggl.entries().len(), 0);
+}
+
+#[test]
+fn of_streams_that_are_joined_none_is_removed_while_one_is_the_persons() {
+    let toggl = Toggl::start();
+    let tt = quiet_box(&toggl);
+    let dir = tt.dir("web");
+    for hour in [10, 12, 14] {
+        let at = |minute| format!("2025-01-28T{hour}:{minute:02}:00Z");
+        tt.import(&work(&at(0), &at(50), &dir));
+    }
+    tt.run("push --toggl").ok();
+    let last = toggl.entries()[2].id.clone();
+    toggl.edit(&last, |it| it.seconds = Some(60));
+    let tt = tt.at("2025-01-29T18:05:00Z");
+    for hour in [11, 13] {
+        let at = |minute| format!("2025-01-28T{hour}:{minute:02}:00Z");
+        tt.import(&work(&at(0), &at(50), &dir));
+    }
+    assert_eq!(tt.streams().len(), 1);
+    for _ in 0..2 {
+        tt.run("push --toggl").ok().says(&["you changed the entry there"]);
+        assert_eq!(toggl.entries().len(), 3);
+    }
+    tt.run("push --toggl --force").ok();
+    assert_eq!(toggl.lines(), ["2025-01-28T10:00:00Z 15000 web"]);
+    assert_eq!(tt.push_log().len(), 1);
+}
+
+#[test]
+fn a_link_to_the_database_is_the_same_database() {
+    let toggl = Toggl::start();
+    let tt = three().with_toggl(&toggl);
+    tt.run("streams").ok();
+    let link = tt.path("alias.db");
+    std::os::unix::fs::symlink(tt.database(), &link).unwrap();
+    toggl.fault(On::Write(1), Fault::Slow(Duration::from_millis(700)));
+    let one = tt.start(["push", "--toggl"]);
+    let other = tt.start(["push", "--toggl", "--db", link.to_str().unwrap()]);
+    Ran::of(one, &tt).done();
+    Ran::of(other, &tt).done();
+    assert_eq!(toggl.lines(), LINES);
+}
+
+#[test]
+fn the_sum_of_a_day_is_that_of_what_leaves() {
+    let tt = three();
+    let policy = "[push]\nround = \"1h\"\nround_mode = \"up\"\nround_per = \"day\"\n";
+    let config = format!("{ACME}{FAST}").replace("[push]\n", policy);
+    tt.config(format!("{config}[privacy]\nexclude = [\"~/work/acme/acme-webapp\"]\n"));
+    let json = tt.run("push --csv --dry-run --json").ok().json();
+    let seconds: Vec<_> = json["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["duration_seconds"].clone())
+        .collect();
+    assert_eq!(seconds, [14_400, 7_200]);
+}
+
+#[test]
+fn what_could_not_be_sent_is_sent_later_whatever_the_week() {
+    let toggl = Toggl::start();
+    let tt = three().with_toggl(&toggl);
+    toggl.fault(On::All, Fault::DropBefore);
+    tt.config(
+        format!("{ACME}{FAST}").replace("[push.toggl]\n", "[push.toggl]\nworkspace_id = 7654321\n"),
+    );
+    tt.run("push --toggl").exits(1);
+    toggl.heal();
+    let tt = tt.at("2025-02-12T09:00:00Z");
+    tt.run("push --toggl").done();
+    assert_eq!(toggl.lines()[..2], LINES[..2]);
+}

@@ -25,7 +25,7 @@ use crate::privacy::Filter;
 use crate::push::gather::{self, Gathered, Scope, Terms};
 use crate::push::http::{self, Access, Bucket, Quota};
 use crate::push::lookup::Cache;
-use crate::push::plan::{self, Circumstances, Fate, Plan, is_later};
+use crate::push::plan::{self, Circumstances, Fate, Plan};
 use crate::push::run::{Run, Stopped};
 use crate::push::settings::{BadSettings, Secret, Service, Settings};
 use crate::push::{DESTINATIONS, Info, Kind, ServiceInfo, Trouble, csv};
@@ -185,7 +185,7 @@ impl Push<'_> {
         for (id, pushed, version) in ledger::versions(conn, key)? {
             let fate = match version {
                 Some(version) => {
-                    if whole_range && unfiltered && is_later(&version, &pushed) {
+                    if whole_range && unfiltered && version != pushed {
                         also.insert(id.clone());
                     }
                     Fate::Lives
@@ -462,8 +462,10 @@ impl Push<'_> {
         let total = planned.plan.streams();
         let nothing = planned.plan.is_empty();
         if !self.args.json && !nothing {
-            writeln!(out, "Pushing to {}: {}", self.info.title, count(total as u64, "stream"))?;
-            out.flush()?;
+            // Whether anybody reads it or not, what was asked for is done.
+            let streams = count(total as u64, "stream");
+            drop(writeln!(out, "Pushing to {}: {streams}", self.info.title));
+            drop(out.flush());
         }
         let plan = planned.plan.clone();
         let done = run.execute(plan, &workspace).map_err(stop)?;
@@ -473,7 +475,9 @@ impl Push<'_> {
         } else if nothing {
             around.nothing(&planned.plan, out)?;
         } else {
-            screen::bar(done.pushed, total, out)?;
+            if total > 0 {
+                screen::bar(done.pushed, total, out)?;
+            }
             around.done(&done, out)?;
         }
         if done.failed.is_empty() && done.untried == 0 { Ok(()) } else { Err(Failure::Found) }
@@ -496,12 +500,18 @@ impl Push<'_> {
 
     /// Two pushes at once would both see an entry missing.
     fn lock(&self) -> Result<File, Failure> {
+        // By its real name: a link to it is the same database.
         let database = self.app.database()?;
+        let database = std::fs::canonicalize(database).unwrap_or_else(|_| database.to_owned());
         let mut name = database.file_name().unwrap_or_default().to_owned();
         name.push(".push.lock");
         let path: PathBuf = database.with_file_name(name);
         let cannot = |error: std::io::Error| {
-            Failure::Failed(format!("cannot lock {}: {error}", self.app.env.shown(&path)))
+            let path = self.app.env.shown(&path);
+            Failure::Failed(format!(
+                "cannot lock {path}: {error}\n  \
+                 Nothing was sent. The folder of the database must be yours to write."
+            ))
         };
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false).mode(0o600);

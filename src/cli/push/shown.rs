@@ -226,21 +226,26 @@ impl Around<'_> {
                 length(self.short.1 / 1_000)
             ));
         }
-        if self.older.0 > 0 {
-            let were = if self.older.0 == 1 { "was" } else { "were" };
-            notes.push(format!(
-                "{} from before {} {were} never pushed ({}): --all takes them along.",
-                count(self.older.0, "stream"),
-                self.date(self.range.start),
-                human(self.older.1)
-            ));
-        }
+        notes.extend(self.older_note());
         if let Some(requests) = &self.requests
             && requests.needed > 0
         {
             notes.push(self.request_note(requests));
         }
         notes
+    }
+
+    fn older_note(&self) -> Option<String> {
+        let (streams, time) = self.older;
+        let were = if streams == 1 { "was" } else { "were" };
+        (streams > 0).then(|| {
+            format!(
+                "{} from before {} {were} never pushed ({}): --all takes them along.",
+                count(streams, "stream"),
+                self.date(self.range.start),
+                human(time)
+            )
+        })
     }
 
     fn request_note(&self, requests: &Requests) -> String {
@@ -317,9 +322,12 @@ impl Around<'_> {
         }
         for (stream, what) in &done.differs {
             let id = self.id(stream);
-            writeln!(out, "Note: {} stored {id} with another {what}.", self.title)?;
+            writeln!(out, "Note: {} stored {id} otherwise than it was sent: {what}.", self.title)?;
         }
         self.kept(&done.kept, out)?;
+        if let Some(note) = self.older_note() {
+            writeln!(out, "\n{note}")?;
+        }
         if done.failed.is_empty() && done.untried == 0 {
             return Ok(());
         }
