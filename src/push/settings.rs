@@ -207,7 +207,8 @@ impl Settings {
             policy,
             split_days: file.push.split_days,
             max_wait: span("max_wait", file.push.max_wait, short)?,
-            timeout: span("timeout", file.push.timeout, short)?,
+            // An answer needs some time.
+            timeout: span("timeout", file.push.timeout, |it| short(it).filter(|ms| *ms > 0))?,
             settle: span("settle", file.push.settle, short)?,
             toggl: Service {
                 token: toggl.api_token.as_deref().map(Secret::new),
