@@ -19,6 +19,7 @@ pub mod event;
 pub mod export;
 pub mod import;
 pub mod infer;
+pub mod judged;
 mod lines;
 pub mod lsp;
 pub mod period;

@@ -1,7 +1,7 @@
 //! `tt privacy`: what would leave the machine, and in which words. And the filter itself, for all
 //! commands from which something leaves.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use rusqlite::Connection;
@@ -15,9 +15,10 @@ use super::table::{Table, harmless};
 use super::{count, write_json};
 use crate::diag::{Finding, SourceFile};
 use crate::event::Event;
+use crate::judged;
 use crate::privacy::{Class, Filter, Glob, Key, Kind, Known, Outgoing, Reason, Settings};
 use crate::store::derived::{self, StreamRow};
-use crate::store::texts::{TextId, Texts};
+use crate::store::texts::Texts;
 use crate::store::{self, events, known, tags};
 
 /// Where the key of obfuscated names is kept.
@@ -113,42 +114,6 @@ fn key(app: &App, conn: &Connection) -> Result<Key, Failure> {
     Ok(Key::new(*key.as_bytes()))
 }
 
-/// Everything that is known of a stream: what it is judged by.
-///
-/// # Errors
-/// Those of SQLite.
-pub(super) fn known_of(
-    stream: &StreamRow,
-    tags: &[String],
-    texts: &mut Texts<'_>,
-) -> Result<Vec<(Kind, String)>, Failure> {
-    let facts = &stream.facts;
-    let mut known = vec![(Kind::Name, stream.name.clone())];
-    known.extend(tags.iter().map(|tag| (Kind::Tag, tag.clone())));
-    known.extend(stream.project.iter().map(|project| (Kind::Project, project.clone())));
-    let root = texts.owned(stream.root)?;
-    known.extend(root.map(|root| match root.strip_prefix("repo:") {
-        Some(repo) => (Kind::Repo, repo.to_owned()),
-        None => (Kind::Path, root),
-    }));
-    let lists: [(Kind, &mut dyn Iterator<Item = TextId>); 6] = [
-        (Kind::Path, &mut facts.cwds.texts()),
-        (Kind::Repo, &mut facts.repos.texts()),
-        (Kind::Repo, &mut facts.worktrees.texts()),
-        (Kind::Branch, &mut facts.branches.texts()),
-        (Kind::Session, &mut facts.tmux.texts()),
-        (Kind::Other, &mut facts.agents.texts()),
-    ];
-    for (kind, ids) in lists {
-        for id in ids {
-            known.extend(texts.owned(id)?.map(|text| (kind, text)));
-        }
-    }
-    let mut seen = BTreeSet::new();
-    known.retain(|text| seen.insert(text.clone()));
-    Ok(known)
-}
-
 /// A stream as far as the filter looks at it.
 struct Look {
     id: String,
@@ -222,7 +187,7 @@ fn looks(conn: &Connection, rows: Vec<StreamRow>) -> Result<Vec<Look>, Failure> 
     for stream in rows {
         let tags = tags.remove(&stream.id).unwrap_or_default();
         let tags: Vec<String> = tags.into_iter().map(|(tag, _)| tag).collect();
-        let known = known_of(&stream, &tags, &mut texts)?;
+        let known = judged::of_stream(&stream, &tags, &mut texts)?;
         looks.push(Look { id: stream.id, name: stream.name, known });
     }
     Ok(looks)

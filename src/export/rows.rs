@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use serde::{Serialize, Serializer};
 
+use crate::judged;
 use crate::privacy::{Kind, Outgoing};
 use crate::store::derived::{PERSON, StreamRow, TimeEntry};
 use crate::store::texts::{TextId, Texts};
@@ -82,23 +83,12 @@ impl StreamOut {
         row: &StreamRow,
     ) -> Result<Self, StoreError> {
         let facts = &row.facts;
-        // A root that is known by its repository alone says so.
-        let root = texts.owned(row.root)?.map(|root| match root.strip_prefix("repo:") {
-            Some(repo) => (Kind::Repo, repo.to_owned()),
-            None => (Kind::Path, root),
-        });
-        let mut known: Vec<_> = root.into_iter().collect();
-        for (kind, ids) in [
-            (Kind::Path, facts.cwds.texts().collect::<Vec<_>>()),
-            (Kind::Repo, facts.repos.texts().collect()),
-            (Kind::Other, facts.sessions.texts().collect()),
-        ] {
-            known.extend(list(texts, ids)?.into_iter().map(|text| (kind, text)));
-        }
         let mut tags = Vec::new();
         for (tag, source) in tags::of_streams(tx, &[&row.id])?.remove(&row.id).unwrap_or_default() {
             tags.push(TagOut { tag, source: source.as_str() });
         }
+        let names: Vec<String> = tags.iter().map(|it: &TagOut| it.tag.clone()).collect();
+        let known = judged::of_stream(row, &names, texts)?;
         Ok(Self {
             id: row.id.clone(),
             name: row.name.clone(),

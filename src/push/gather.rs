@@ -10,10 +10,11 @@ use rusqlite::Connection;
 use super::bill::{self, Share};
 use super::entry::{Entry, ProjectRef, Wanted};
 use super::settings::{Policy, RoundPer, Service};
+use crate::judged;
 use crate::period::{Period, Zone};
-use crate::privacy::{Filter, Kind, Safe};
+use crate::privacy::{Filter, Safe};
 use crate::store::derived::{self, PERSON, StreamNum, StreamRow, TimeEntry};
-use crate::store::texts::{TextId, Texts};
+use crate::store::texts::Texts;
 use crate::store::{Result, tags};
 use crate::time::{Interval, Millis, Timestamp, total, union};
 
@@ -289,21 +290,7 @@ fn entry(
 ) -> Result<Entry> {
     let row = draft.row;
     let facts = &row.facts;
-    let mut known = Vec::new();
-    let mut learn = |kind: Kind, ids: &mut dyn Iterator<Item = TextId>| -> Result<()> {
-        for id in ids {
-            known.extend(texts.text(id)?.map(|text| (kind, text.to_string())));
-        }
-        Ok(())
-    };
-    learn(Kind::Path, &mut facts.cwds.texts())?;
-    learn(Kind::Session, &mut facts.tmux.texts())?;
-    learn(Kind::Branch, &mut facts.branches.texts())?;
-    learn(Kind::Repo, &mut facts.repos.texts())?;
-    learn(Kind::Repo, &mut facts.worktrees.texts())?;
-    learn(Kind::Path, &mut std::iter::once(row.root))?;
-    known.extend(row.project.iter().map(|project| (Kind::Project, project.clone())));
-
+    let known = judged::of_stream(row, &tags, texts)?;
     let mut cwds = Vec::new();
     for id in facts.cwds.most_frequent() {
         cwds.extend(texts.text(id)?.map(|text| text.to_string()));

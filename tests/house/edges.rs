@@ -7,7 +7,7 @@ use crate::support::{code_of, read, sources};
 /// THE table of edges. A module may use those named beside it, and nothing else of ours.
 ///
 /// Above the line know no files, no clock, no environment and no SQL; see `PURE`.
-const EDGES: [(&str, &[&str]); 25] = [
+const EDGES: [(&str, &[&str]); 26] = [
     ("time", &[]),
     ("lines", &[]),
     ("tags", &[]),
@@ -34,14 +34,15 @@ const EDGES: [(&str, &[&str]); 25] = [
         &["collect", "config", "event", "period", "pipeline", "rules", "store", "tagging", "time"],
     ),
     ("change", &["config", "period", "pipeline", "refresh", "store", "tags", "time"]),
-    ("export", &["event", "privacy", "store", "time"]),
-    ("push", &["config", "period", "privacy", "store", "time"]),
+    ("judged", &["privacy", "store"]),
+    ("export", &["event", "judged", "privacy", "store", "time"]),
+    ("push", &["config", "judged", "period", "privacy", "store", "time"]),
     (
         "cli",
         &[
-            "change", "collect", "config", "diag", "event", "export", "import", "lsp", "period",
-            "pipeline", "privacy", "push", "refresh", "report", "rules", "schema", "store",
-            "tagging", "tags", "time",
+            "change", "collect", "config", "diag", "event", "export", "import", "judged", "lsp",
+            "period", "pipeline", "privacy", "push", "refresh", "report", "rules", "schema",
+            "store", "tagging", "tags", "time",
         ],
     ),
 ];
