@@ -7,7 +7,7 @@ use crate::support::{code_of, read, sources};
 /// THE table of edges. A module may use those named beside it, and nothing else of ours.
 ///
 /// Above the line know no files, no clock, no environment and no SQL; see `PURE`.
-const EDGES: [(&str, &[&str]); 25] = [
+const EDGES: [(&str, &[&str]); 26] = [
     ("time", &[]),
     ("lines", &[]),
     ("tags", &[]),
@@ -35,13 +35,14 @@ const EDGES: [(&str, &[&str]); 25] = [
     ),
     ("change", &["config", "period", "pipeline", "refresh", "store", "tags", "time"]),
     ("export", &["event", "privacy", "store", "time"]),
+    ("suggest", &["export", "privacy", "time"]),
     ("push", &["config", "period", "privacy", "store", "time"]),
     (
         "cli",
         &[
             "change", "collect", "config", "diag", "event", "export", "import", "lsp", "period",
             "pipeline", "privacy", "push", "refresh", "report", "rules", "schema", "store",
-            "tagging", "tags", "time",
+            "suggest", "tagging", "tags", "time",
         ],
     ),
 ];
