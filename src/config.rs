@@ -1,5 +1,5 @@
-//! Settings of inference, and how other machines are reached: what of `config.toml` is not about
-//! rules.
+//! Settings of inference, how other machines are reached, and which model suggests tags: what of
+//! `config.toml` is not about rules.
 //!
 //! A file that cannot be read as a whole gives no settings at all; what to do then is the caller's
 //! decision: time must not be allocated by half a file.
@@ -176,6 +176,74 @@ impl Sync {
     }
 }
 
+/// The language model that suggests tags: `[llm]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Llm {
+    /// The program that is asked, and its arguments; empty where there is none.
+    pub command: Vec<String>,
+    /// How long an answer may take.
+    pub timeout: Millis,
+}
+
+impl Default for Llm {
+    fn default() -> Self {
+        Self { command: Vec::new(), timeout: 2 * MINUTE }
+    }
+}
+
+impl Llm {
+    /// Reads `[llm]` out of a config file's text.
+    ///
+    /// # Errors
+    /// A sentence that says where and what is wrong.
+    pub fn read(text: &str) -> Result<Self, String> {
+        #[derive(Deserialize, Default)]
+        #[serde(deny_unknown_fields)]
+        struct Table {
+            command: Option<toml::Value>,
+            timeout: Option<String>,
+        }
+        #[derive(Deserialize)]
+        struct File {
+            #[serde(default)]
+            llm: Table,
+        }
+        let Table { command, timeout } = read::<File>(text)?.llm;
+        let mut settings = Self::default();
+        if let Some(command) = command {
+            settings.command = program(&command)?;
+        }
+        if let Some(text) = timeout {
+            settings.timeout = duration(&text).ok_or_else(|| {
+                format!("[llm] timeout: '{text}' is no duration between 1s and 7d, such as \"2m\"")
+            })?;
+        }
+        Ok(settings)
+    }
+}
+
+/// A program and its arguments: a list of them, or a text that is split at blanks. There is no
+/// shell, so a text in which one would see more than words is refused.
+fn program(command: &toml::Value) -> Result<Vec<String>, String> {
+    const EXAMPLE: &str = "write command = [\"llm\", \"-m\", \"…\"]";
+    let words: Option<Vec<String>> = match command {
+        toml::Value::String(text) if text.contains(SHELL) => {
+            return Err(format!("[llm] command is run without a shell; {EXAMPLE}"));
+        }
+        toml::Value::String(text) => Some(text.split_whitespace().map(str::to_owned).collect()),
+        toml::Value::Array(list) => list.iter().map(|it| it.as_str().map(str::to_owned)).collect(),
+        _ => None,
+    };
+    let words = words.ok_or_else(|| format!("[llm] command is no list of texts; {EXAMPLE}"))?;
+    match words.first() {
+        Some(program) if !program.trim().is_empty() => Ok(words),
+        _ => Err(format!("[llm] command names no program; {EXAMPLE}")),
+    }
+}
+
+/// What means something to a shell.
+const SHELL: [char; 10] = ['\'', '"', '\\', '$', '`', '|', '&', ';', '<', '>'];
+
 /// Reads `90s`, `30m`, `1h`, `1h 30m`; from one second to a week.
 #[must_use]
 pub fn duration(text: &str) -> Option<Millis> {
@@ -236,6 +304,36 @@ mod tests {
         assert!(why("[sync]\nshh = []\n").starts_with("line 2: unknown field `shh`"));
         assert!(why("[sync]\nssh = []\n").contains("names no program"));
         assert!(why("[sync]\nremote = \" \"\n").contains("remote is empty"));
+    }
+
+    #[test]
+    fn reads_which_model_suggests_tags() {
+        assert_eq!(Llm::read("[rules]\nhomes = []\n"), Ok(Llm::default()));
+        let list =
+            Llm::read("[llm]\ncommand = ['llm', '-s', 'a \"b\" $c']\ntimeout = '90s'").unwrap();
+        assert_eq!((list.command.len(), list.timeout), (3, 90_000));
+        let text = Llm::read("[llm]\ncommand = ' llm  -m small '").unwrap();
+        assert_eq!((text.command.join(","), text.timeout), ("llm,-m,small".to_owned(), 2 * MINUTE));
+        let why = |text: &str| Llm::read(text).unwrap_err();
+        assert!(why("[llm]\ncomand = 'x'\n").starts_with("line 2: unknown field `comand`"));
+        for text in ["x | y", "sh -c 'x'", "x > y && z", "$x"] {
+            let why = why(&format!("[llm]\ncommand = \"\"\"{text}\"\"\""));
+            assert!(why.contains("without a shell"), "{text}: {why}");
+        }
+        for value in ["[]", "''", "[' ']"] {
+            assert!(
+                why(&format!("[llm]\ncommand = {value}")).contains("names no program"),
+                "{value}"
+            );
+        }
+        for value in ["1", "['x', 1]", "{ x = 1 }"] {
+            assert!(
+                why(&format!("[llm]\ncommand = {value}")).contains("no list of texts"),
+                "{value}"
+            );
+        }
+        assert!(why("[llm]\ntimeout = 'soon'").contains("'soon' is no duration"));
+        assert!(why("[llm]\ntimeout = 5").starts_with("line 2: invalid type"));
     }
 
     #[test]

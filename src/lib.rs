@@ -32,6 +32,7 @@ mod resolve;
 pub mod rules;
 pub mod schema;
 pub mod store;
+pub mod suggest;
 pub mod tagging;
 pub mod tags;
 pub mod time;

@@ -10,7 +10,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::config::{Settings, Sync};
+use crate::config::{Llm, Settings, Sync};
 use crate::diag::{Code, Level, Levels};
 use crate::privacy::Class;
 use crate::rules::fields::{FIELDS, FieldInfo, Type, WEEKDAYS};
@@ -29,16 +29,11 @@ pub fn config() -> Value {
             "sync": sync(),
             "privacy": privacy(),
             "push": push(),
-            "llm": open("Suggestions by a language model."),
+            "llm": llm(),
         },
         // Other tables belong to nobody here.
         "additionalProperties": true,
     })
-}
-
-/// A table of which nothing is said.
-fn open(description: &str) -> Value {
-    json!({ "description": description, "type": "object", "additionalProperties": true })
 }
 
 /// A table with these keys and no others.
@@ -321,16 +316,18 @@ fn privacy() -> Value {
     )
 }
 
+/// A length of time, which is by default so many milliseconds, in whole minutes.
+fn length(description: &str, millis: i64) -> Value {
+    json!({
+        "description": format!("{description}, from 1s to 7d."),
+        "type": "string",
+        "pattern": "^ *(?:[0-9]+[smhd] *)+$",
+        "default": format!("{}m", millis / 60_000),
+    })
+}
+
 fn inference() -> Value {
     let defaults = Settings::default();
-    let length = |description: &str, millis: i64| {
-        json!({
-            "description": format!("{description}, from 1s to 7d."),
-            "type": "string",
-            "pattern": "^ *(?:[0-9]+[smhd] *)+$",
-            "default": format!("{}m", millis / 60_000),
-        })
-    };
     let attention = "How long you are taken to look at what you last touched";
     let terminals = "Applications in which tmux runs, in any case; replaces the default list.";
     closed(
@@ -356,4 +353,23 @@ fn sync() -> Value {
     let mut remote = words("What 'tt' is called there, in words for the shell of that machine.");
     remote["default"] = defaults.remote.into();
     closed("How 'tt sync' reaches other machines.", &json!({ "ssh": ssh, "remote": remote }), &[])
+}
+
+fn llm() -> Value {
+    let mut list = list("The program and its arguments.", &json!({ "type": "string" }));
+    list["minItems"] = 1.into();
+    let text = words("The same in one text, split at blanks.");
+    closed(
+        "The language model that 'tt suggest' asks for tags.",
+        &json!({
+            "command": {
+                "description": "The program that reads the question on stdin and writes the answer \
+                                to stdout; run without a shell.",
+                "anyOf": [list, text],
+                "examples": [["llm", "-m", "gpt-4o-mini"]],
+            },
+            "timeout": length("How long an answer may take", Llm::default().timeout),
+        }),
+        &[],
+    )
 }

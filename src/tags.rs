@@ -101,6 +101,15 @@ pub fn untagged_by_user(now: &Tagged, tag: &str) -> Vec<Change> {
     vec![Change::Drop(tag.to_owned()), Change::Hold(tag.to_owned())]
 }
 
+/// What changes when a language model suggests `wanted` for a stream. Whatever has a source keeps
+/// it, and what a person took off stays off.
+#[must_use]
+pub fn suggested<'t>(now: &Tagged, wanted: impl IntoIterator<Item = &'t String>) -> Vec<Change> {
+    let is_free = |tag: &&String| !now.tags.contains_key(*tag) && !now.removed.contains(*tag);
+    let free = wanted.into_iter().filter(is_free);
+    free.map(|tag| Change::Set(tag.clone(), Source::Llm)).collect()
+}
+
 /// What changes for a stream when another one, tagged `other`, is joined into it. What a person
 /// said of either holds; where they differ, what was said of this one does. Tags that rules gave
 /// move too: the rules will run on the whole, but if they cannot just now, no tag may go.
@@ -170,6 +179,16 @@ mod tests {
             [Change::Set("acme".to_owned(), Source::User), Change::Release("acme".to_owned())]
         );
         assert_eq!(untagged_by_user(&off, "acme"), []);
+    }
+
+    #[test]
+    fn a_suggestion_adds_and_does_nothing_else() {
+        let now =
+            tagged(&[("mine", Source::User), ("r", Source::Rule), ("l", Source::Llm)], &["no"]);
+        assert_eq!(
+            suggested(&now, &words(&["mine", "r", "l", "no", "new"])),
+            [Change::Set("new".to_owned(), Source::Llm)]
+        );
     }
 
     #[test]

@@ -76,6 +76,20 @@ pub(super) enum Command {
     #[command(after_help = "Examples:\n  tt streams --since today\n  \
         tt streams --untagged\n  tt streams --tag acme --json")]
     Streams(StreamsArgs),
+    /// Tags from a language model, for streams that have none
+    #[command(after_help = "Examples:\n  \
+        tt suggest                     ask the command, show what it suggests\n  \
+        tt suggest --apply             apply what was shown\n  \
+        tt suggest > question.json     without a command: the question, to ask anybody\n  \
+        tt suggest --apply answer.json\n  \
+        pbpaste | tt suggest --apply -\n\n\
+        Config:\n  [llm]\n  command = [\"llm\", \"-m\", \"gpt-4o-mini\"]\n  timeout = \"2m\"\n\n\
+        The command gets the question on stdin, what it writes to stdout is the answer: \
+        {\"suggestions\": [{\"stream\": \"ID\", \"tags\": [\"acme\"]}]}. Only what the privacy filter \
+        lets out is in the question; see tt privacy check. Tags that you or a rule gave, and tags \
+        that you took off, stay as they are.\n\n\
+        Exit status: 0, or 1 where a part of the answer could not be used; the rest is.")]
+    Suggest(SuggestArgs),
     /// Give a stream tags, which no rule overrides
     #[command(after_help = "Example:\n  tt tag a1b2c3d acme billable")]
     Tag(TagArgs),
@@ -293,6 +307,32 @@ pub(super) struct StreamsArgs {
     /// Only streams with this tag
     #[arg(long, value_name = "TAG")]
     pub(super) tag: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What to ask a language model, and what to do with its answer.
+#[derive(Args, Debug)]
+pub(super) struct SuggestArgs {
+    /// Apply the answer in this file ('-' is stdin); without FILE, what was suggested last
+    #[arg(
+        long,
+        value_name = "FILE",
+        num_args = 0..=1,
+        conflicts_with_all = ["yes", "since", "until", "limit"]
+    )]
+    #[expect(clippy::option_option, reason = "not given, given, given with a file")]
+    pub(super) apply: Option<Option<PathBuf>>,
+    /// Apply what the command suggests at once
+    #[arg(long)]
+    pub(super) yes: bool,
+    /// Only streams in this range
+    #[command(flatten)]
+    pub(super) range: RangeArgs,
+    /// No more streams than this, the newest
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(super) limit: usize,
     /// As JSON
     #[arg(long)]
     pub(super) json: bool,

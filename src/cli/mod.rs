@@ -22,12 +22,14 @@ mod import;
 mod ingest;
 mod init;
 mod privacy;
+mod program;
 mod push;
 mod recompute;
 mod report;
 mod rules;
 mod status;
 mod streams;
+mod suggest;
 mod sync;
 mod table;
 mod tag;
@@ -69,6 +71,7 @@ fn run(app: &App, command: Command, out: &mut dyn Write) -> Outcome {
         Command::Today(json) => report::run(app, &report::today(json.json), out),
         Command::Yesterday(json) => report::run(app, &report::yesterday(json.json), out),
         Command::Streams(args) => streams::run(app, &args, out),
+        Command::Suggest(args) => suggest::run(app, &args, out),
         Command::Tag(args) => tag::tag(app, &args, out),
         Command::Untag(args) => tag::untag(app, &args, out),
         Command::Tags(json) => tag::tags(app, json.json, out),

@@ -88,6 +88,12 @@ impl Kind {
     }
 }
 
+/// Whether a text that came back has a token in it, or the mark of what is excluded.
+#[must_use]
+pub fn holds_token(text: &str) -> bool {
+    !token::tokens_in(text).is_empty()
+}
+
 /// Something that is to leave.
 pub trait Outgoing {
     /// Shows every text in it, to be read or rewritten.

@@ -141,6 +141,7 @@ fn what_users_write_in_many_ways_is_accepted() {
         "[[rules.test]]\nname = 'x'\nexpect = { rule = 'Acme', tags = ['acme'] }\n[rules.test.stream]\nat = 2025-01-28T10:00:00\nprimary_cwd = '~/work/acme'\nagent = ['codex']\ntmux_session = 'main'\nduration = '1h'\ndirect_ms = 5",
         "[inference]\ngap = ' 1h 30m'\nattention_window = '90s'\nagent_timeout = '1d'\nterminals = ['kitty']",
         "[push.toggl]\nworkspace_id = '1'\n[llm]\ncommand = 'x'\n[mine]\nkey = 1",
+        "[llm]\ncommand = ['x', '-m', '']\ntimeout = '90s'",
     ] {
         assert_eq!(complaints(&schema, config), [""; 0], "{config}");
     }
@@ -192,6 +193,10 @@ fn mistakes_are_rejected() {
         "[inference]\ngap = 30".to_owned(),
         "[inference]\ngap = 'soon'".to_owned(),
         "[inference]\nterminals = 'kitty'".to_owned(),
+        "[llm]\ncommand = []".to_owned(),
+        "[llm]\ncommand = ' '".to_owned(),
+        "[llm]\ncommand = 'x'\nmodel = 'y'".to_owned(),
+        "[llm]\ntimeout = 120".to_owned(),
         "rules = 1".to_owned(),
     ] {
         assert_ne!(complaints(&schema, &config), [""; 0], "{config}");

@@ -45,6 +45,7 @@ mod rules_match;
 mod rules_stats;
 mod rules_test;
 mod rules_which;
+mod suggest;
 mod support;
 mod sync;
 mod trouble;

@@ -7,7 +7,7 @@ use crate::support::{code_of, read, sources};
 /// THE table of edges. A module may use those named beside it, and nothing else of ours.
 ///
 /// Above the line know no files, no clock, no environment and no SQL; see `PURE`.
-const EDGES: [(&str, &[&str]); 26] = [
+const EDGES: [(&str, &[&str]); 27] = [
     ("time", &[]),
     ("lines", &[]),
     ("tags", &[]),
@@ -36,13 +36,14 @@ const EDGES: [(&str, &[&str]); 26] = [
     ("change", &["config", "period", "pipeline", "refresh", "store", "tags", "time"]),
     ("judged", &["privacy", "store"]),
     ("export", &["event", "judged", "privacy", "store", "time"]),
+    ("suggest", &["export", "privacy", "time"]),
     ("push", &["config", "judged", "period", "privacy", "store", "time"]),
     (
         "cli",
         &[
             "change", "collect", "config", "diag", "event", "export", "import", "judged", "lsp",
             "period", "pipeline", "privacy", "push", "refresh", "report", "rules", "schema",
-            "store", "tagging", "tags", "time",
+            "store", "suggest", "tagging", "tags", "time",
         ],
     ),
 ];
@@ -54,7 +55,7 @@ const PURE: [&str; 13] = [
 ];
 
 /// How code asks the world, and who may.
-const WORLD: [(&str, &[&str]); 7] = [
+const WORLD: [(&str, &[&str]); 27] = [
     ("rusqlite", &["store", "pipeline", "resolve", "tagging", "refresh", "change", "push", "cli"]),
     ("std::env", &["cli"]),
     ("env::var", &["cli"]),
