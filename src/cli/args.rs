@@ -88,7 +88,7 @@ pub(super) enum Command {
         {\"suggestions\": [{\"stream\": \"ID\", \"tags\": [\"acme\"]}]}. Only what the privacy filter \
         lets out is in the question; see tt privacy check. Tags that you or a rule gave, and tags \
         that you took off, stay as they are.\n\n\
-        Exit status: 0, or 1 where a part of the answer could not be used; the rest is.")]
+        Exit status: 0, or 1 where a part of the answer could not be used; the rest holds.")]
     Suggest(SuggestArgs),
     /// Give a stream tags, which no rule overrides
     #[command(after_help = "Example:\n  tt tag a1b2c3d acme billable")]

@@ -54,14 +54,7 @@ fn ask(app: &App, args: &SuggestArgs, out: &mut dyn Write) -> Outcome {
     }
     let filter = privacy::filter(app, &config, store.conn())?;
     let (known, mut streams) = look(&mut store, &filter, range)?;
-    if let Some(more) = streams.len().checked_sub(args.limit).filter(|more| *more > 0) {
-        say(&format!(
-            "Note: the newest {} of {} without tags; --limit takes more.",
-            args.limit,
-            count(streams.len() as u64, "stream")
-        ));
-        streams.drain(..more);
-    }
+    keep_newest(&mut streams, args.limit);
     let question = serde_json::to_value(Question::new(&streams, &known))?;
     if llm.command.is_empty() {
         return write_json(out, &question);
@@ -72,19 +65,29 @@ fn ask(app: &App, args: &SuggestArgs, out: &mut dyn Write) -> Outcome {
         if app.env.err_is_terminal {
             say(&format!("Asking about {} …", count(streams.len() as u64, "stream")));
         }
-        let timeout = Duration::from_millis(u64::try_from(llm.timeout).unwrap_or_default());
-        program::ask(&llm.command, question.to_string(), timeout)
-            .and_then(|answer| understand(&known, &answer, "the answer of the command"))
-            .map_err(|why| {
-                Failure::Failed(format!("{why}\n  Nothing was changed. See [llm] in the config."))
-            })?
+        answer(&llm, &question, &known)?
     };
     let kept = kept(app)?;
-    if args.yes {
-        conclude(app, &mut store, &understood, Then::Apply { forget: Some(&kept) }, args.json, out)
-    } else {
-        conclude(app, &mut store, &understood, Then::Keep(&kept), args.json, out)
+    let then = if args.yes { Then::Apply { forget: Some(&kept) } } else { Then::Keep(&kept) };
+    conclude(app, &mut store, &understood, then, args.json, out)
+}
+
+fn keep_newest(streams: &mut Vec<Safe<StreamOut>>, limit: usize) {
+    if let Some(more) = streams.len().checked_sub(limit).filter(|more| *more > 0) {
+        let all = count(streams.len() as u64, "stream");
+        say(&format!("Note: the newest {limit} of {all} without tags; --limit takes more."));
+        streams.drain(..more);
     }
+}
+
+/// What the command answers, with no transaction open while it thinks.
+fn answer(llm: &Llm, question: &Value, known: &Known) -> Result<Understood, Failure> {
+    let timeout = Duration::from_millis(u64::try_from(llm.timeout).unwrap_or_default());
+    program::ask(&llm.command, format!("{question}\n"), timeout)
+        .and_then(|answer| understand(known, &answer, "the answer of the command"))
+        .map_err(|why| {
+            Failure::Failed(format!("{why}\n  Nothing was changed. See [llm] in the config."))
+        })
 }
 
 fn apply(app: &App, file: Option<&Path>, json: bool, out: &mut dyn Write) -> Outcome {
@@ -191,15 +194,16 @@ fn conclude(
     json: bool,
     out: &mut dyn Write,
 ) -> Outcome {
-    let tx = store.write()?;
+    let applied = matches!(then, Then::Apply { .. });
+    let tx = if applied { store.write()? } else { store.read()? };
+    let mut skipped = understood.skipped.clone();
     let in_use: BTreeSet<String> = stored::in_use(&tx)?.into_iter().map(|it| it.tag).collect();
-    let mut suggested = plan(&tx, understood)?;
+    let mut suggested = plan(&tx, understood, &mut skipped)?;
     let ids: Vec<String> = suggested.iter().map(|it| it.row.id.clone()).collect();
     let ids = short_ids(&tx, &ids.iter().map(String::as_str).collect::<Vec<_>>())?;
     let short = |row: &StreamRow| ids.get(&row.id).cloned().unwrap_or_default();
     tell_held(&suggested, short);
     suggested.retain(|it| !it.changes.is_empty());
-    let applied = matches!(then, Then::Apply { .. });
     if applied {
         for it in &suggested {
             stored::apply(&tx, &it.row.id, &it.changes)?;
@@ -207,7 +211,7 @@ fn conclude(
         }
     }
     tx.commit()?;
-    let value = in_json(&suggested, &understood.skipped, applied);
+    let value = in_json(&suggested, &skipped, applied);
     match then {
         Then::Keep(kept) if !suggested.is_empty() => keep(app, kept, &value)?,
         Then::Keep(old) | Then::Apply { forget: Some(old) } => drop(std::fs::remove_file(old)),
@@ -218,15 +222,22 @@ fn conclude(
     } else {
         show(app, &suggested, &in_use, short, applied, out)?;
     }
-    tell_skipped(&understood.skipped)
+    tell_skipped(&skipped)
 }
 
 /// What the suggestions would change now, stream by stream, the oldest first.
-fn plan(tx: &Transaction<'_>, understood: &Understood) -> Result<Vec<Suggested>, Failure> {
+fn plan(
+    tx: &Transaction<'_>,
+    understood: &Understood,
+    skipped: &mut Vec<Skipped>,
+) -> Result<Vec<Suggested>, Failure> {
     let mut all = Vec::new();
     for (id, wanted) in &understood.tags {
-        // While the model was thinking it may have been joined into another.
-        let Some(row) = derived::stream_by_id(tx, id)? else { continue };
+        let Some(row) = derived::stream_by_id(tx, id)? else {
+            let what = format!("stream '{id}'");
+            skipped.push(Skipped { what, why: "it was joined into another meanwhile".to_owned() });
+            continue;
+        };
         let now = stored::of_stream(tx, id)?;
         let changes = tags::suggested(&now, wanted);
         let held = wanted.intersection(&now.removed).cloned().collect();

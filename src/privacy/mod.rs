@@ -15,8 +15,8 @@
 //! it is searched for names and paths that must not leave ([`names`]), however they are spelt
 //! ([`spelling`]).
 //!
-//! INVARIANT (one way out): a destination, an export and a report that is asked for filtered take
-//! [`Safe`] values only, and [`Filter::pass`] alone makes them.
+//! INVARIANT (one way out): a destination, an export, a question to a model and a report that is
+//! asked for filtered take [`Safe`] values only, and [`Filter::pass`] alone makes them.
 //!
 //! INVARIANT (kept in): no text of what has passed holds an excluded path, or a name of a class
 //! that is obfuscated, as far as names are known.
