@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::table::harmless;
+use crate::push::{DESTINATIONS, Kind};
 
 /// A longer answer is none, in bytes.
 pub(super) const LONGEST_ANSWER: u64 = 8 * 1024 * 1024;
@@ -32,7 +33,14 @@ pub(super) fn ask(command: &[String], input: String, timeout: Duration) -> Resul
     let (program, args) = command.split_first().ok_or("no program is named")?;
     let shown = harmless(program);
     let cannot = |error: std::io::Error| format!("cannot run '{shown}': {error}");
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    // Tokens of billing services are none of its business.
+    for destination in DESTINATIONS {
+        if let Kind::Service(service) = destination.kind {
+            command.env_remove(service.token_variable);
+        }
+    }
+    let mut child = command
         .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

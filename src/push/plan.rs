@@ -85,6 +85,8 @@ pub enum Why {
     Withheld(String),
     /// An entry whose time it takes over is still there.
     Blocked,
+    /// Its stream was joined into one of which an entry is the person's.
+    Joined(String),
 }
 
 /// An entry that is left as it is.
@@ -152,6 +154,10 @@ pub fn plan(
             plan.keep(stream, Why::Withheld(why.clone()));
         } else {
             let reason = match fates.get(*stream) {
+                Some(Fate::Joined(into)) if !at.force && is_theirs(entries.get(into.as_str())) => {
+                    plan.keep(stream, Why::Joined(into.clone()));
+                    continue;
+                }
                 Some(Fate::Joined(into)) => Reason::Joined(into.clone()),
                 Some(Fate::Dissolved) => Reason::Dissolved,
                 Some(Fate::Lives) | None => match gathered.empty.get(*stream) {
@@ -355,6 +361,13 @@ impl Piece {
         let updated_at = if is_whole { self.updated_at } else { NOT_WHOLE.to_owned() };
         Self { updated_at, ..self }
     }
+}
+
+/// Whether the person changed or removed one of these entries.
+fn is_theirs(rows: Option<&Vec<&PushedEntry>>) -> bool {
+    rows.is_some_and(|rows| {
+        rows.iter().any(|row| matches!(row.standing, Standing::Theirs | Standing::Gone))
+    })
 }
 
 impl Empty {

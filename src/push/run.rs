@@ -480,8 +480,16 @@ impl Run<'_> {
             }
             Some(Some(_)) | None => {}
         }
-        if run.stopped || is_held {
-            run.untried.extend((!is_held).then_some(entry.stream_id));
+        if is_held {
+            let into = blocks.clone().unwrap_or_default();
+            if !reshaped {
+                done.kept.push(Kept { stream_id: entry.stream_id, why: Why::Joined(into) });
+            }
+            run.blocked.extend(blocks);
+            return Ok(());
+        }
+        if run.stopped {
+            run.untried.insert(entry.stream_id);
             run.blocked.extend(blocks);
             return Ok(());
         }
@@ -511,7 +519,13 @@ impl Run<'_> {
         done: &mut Done,
     ) -> Result<(), Stopped> {
         let mut request = request(&entry, Action::Update, Some(&piece));
-        if self.is_blocked(&piece, run, done) {
+        // Of an entry that is the person's, that is said.
+        let is_theirs = match there.get(&entry.external_id) {
+            Some(None) => true,
+            Some(Some(found)) => entry.remote().is_some_and(|known| !known.same(found)),
+            None => false,
+        };
+        if !is_theirs && self.is_blocked(&piece, run, done) {
             return Ok(());
         }
         let expected = match self.keeps()?.expected(&piece.entry) {
@@ -716,16 +730,21 @@ struct Progress {
 }
 
 /// Streams that must wait although all that they wait for could be removed: the person changed one of
-/// those entries, or removed one that another form of the same stream was to replace. Were the others
-/// removed, their time would be nowhere.
+/// those entries, or removed one that another form of the same stream was to replace, or the stream's
+/// own entry is the person's. Were the others removed, their time would be nowhere.
 fn held(plan: &Plan, there: &HashMap<String, Option<Remote>>) -> BTreeSet<String> {
-    let is_theirs = |it: &&Removal| match (there.get(&it.entry.external_id), it.entry.remote()) {
-        (Some(None), _) => it.reason == Reason::Reshaped,
+    let is_changed = |it: &PushedEntry| match (there.get(&it.external_id), it.remote()) {
         (Some(Some(found)), Some(known)) => !known.same(found),
-        (Some(Some(_)), None) | (None, _) => false,
+        (Some(_), _) | (None, _) => false,
     };
-    let theirs = plan.removals.iter().filter(is_theirs);
-    theirs.filter_map(|it| it.blocks().map(str::to_owned)).collect()
+    let is_gone = |it: &PushedEntry| matches!(there.get(&it.external_id), Some(None));
+    let removals = plan
+        .removals
+        .iter()
+        .filter(|it| is_changed(&it.entry) || it.reason == Reason::Reshaped && is_gone(&it.entry));
+    let blocked = removals.filter_map(Removal::blocks);
+    let updates = plan.updates.iter().filter(|it| is_changed(&it.entry) || is_gone(&it.entry));
+    blocked.chain(updates.map(|it| it.entry.stream_id.as_str())).map(str::to_owned).collect()
 }
 
 fn request(entry: &PushedEntry, action: Action, piece: Option<&Piece>) -> Request {

@@ -702,3 +702,33 @@ fn what_could_not_be_sent_is_sent_later_whatever_the_week() {
     tt.run("push --toggl").done();
     assert_eq!(toggl.lines()[..2], LINES[..2]);
 }
+
+#[test]
+fn a_stream_joined_into_one_that_is_the_persons_keeps_its_entry() {
+    for removed in [false, true] {
+        let toggl = Toggl::start();
+        let tt = quiet_box(&toggl);
+        let dir = tt.dir("web");
+        for hour in [10, 12] {
+            let at = |minute| format!("2025-01-28T{hour}:{minute:02}:00Z");
+            tt.import(&work(&at(0), &at(50), &dir));
+        }
+        tt.run("push --toggl").ok();
+        // The older stream survives.
+        let first = toggl.entries()[0].id.clone();
+        if removed {
+            toggl.delete(&first);
+        } else {
+            toggl.edit(&first, |it| it.seconds = Some(60));
+        }
+        let tt = tt.at("2025-01-29T18:05:00Z");
+        tt.import(&work("2025-01-28T11:00:00Z", "2025-01-28T11:50:00Z", &dir));
+        for _ in 0..3 {
+            tt.run("push --toggl").ok().says(&["it was joined into"]);
+            assert!(toggl.lines().contains(&"2025-01-28T12:00:00Z 3000 web".to_owned()));
+        }
+        tt.run("push --toggl --force").ok();
+        assert_eq!(toggl.lines(), ["2025-01-28T10:00:00Z 9000 web"]);
+        tt.run("push --toggl").ok().says(&["Nothing to push."]);
+    }
+}

@@ -297,6 +297,11 @@ impl Around<'_> {
                 format!("{}; remove the entry there if it is not to be", self.plain(why))
             }
             Why::Blocked => "an entry with its time could not be removed yet".to_owned(),
+            Why::Joined(into) => format!(
+                "it was joined into {}, of which you changed or removed an entry (--force puts \
+                 both right)",
+                self.id(into)
+            ),
         }
     }
 
