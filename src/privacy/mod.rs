@@ -401,8 +401,8 @@ impl Active {
     }
 }
 
-/// `text` with the cuts made; of those that overlap the first, of these the longest. `None` where
-/// there are none.
+/// `text` with the cuts made; of those that overlap the first, of these the longest, and what the
+/// others have beyond it goes with it. `None` where there are none.
 fn cut(text: &str, mut cuts: Vec<(Range<usize>, String)>) -> Option<String> {
     cuts.sort_by_key(|(place, _)| (place.start, std::cmp::Reverse(place.end)));
     let (mut out, mut done) = (String::with_capacity(text.len()), 0);
@@ -410,8 +410,8 @@ fn cut(text: &str, mut cuts: Vec<(Range<usize>, String)>) -> Option<String> {
         if place.start >= done {
             out.push_str(text.get(done..place.start).unwrap_or_default());
             out.push_str(by);
-            done = place.end;
         }
+        done = done.max(place.end);
     }
     out.push_str(text.get(done..).unwrap_or_default());
     (!cuts.is_empty()).then_some(out)
