@@ -22,6 +22,7 @@
 //! that is obfuscated, as far as names are known.
 
 mod event;
+mod globs;
 mod judge;
 mod names;
 mod paths;
@@ -239,6 +240,15 @@ impl Filter {
     #[must_use]
     pub fn becomes(&self, kind: Kind, text: &str) -> Option<String> {
         self.active.as_ref()?.see(kind, text).leaves_as.clone()
+    }
+
+    /// How the id of something leaves, where texts may be rewritten; see [`Outgoing::reidentify`].
+    #[must_use]
+    pub fn id(&self, id: &str) -> String {
+        match self.active.as_ref().filter(|active| active.settings.rewrites()) {
+            Some(active) => active.key.id(id),
+            None => id.to_owned(),
+        }
     }
 
     /// A message in which every excluded path and obfuscated name is replaced.

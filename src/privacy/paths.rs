@@ -19,8 +19,7 @@ fn below<'p>(path: &'p str, directory: &str) -> Option<&'p str> {
     (rest.is_empty() || rest.starts_with('/')).then_some(rest)
 }
 
-/// A path without `.`, `..`, empty components and a `/` at its end; `~` in front is each of
-/// `homes`.
+/// A path as [`plain`] makes it; `~` in front is each of `homes`.
 #[must_use]
 pub(super) fn meant(path: &str, homes: &[String]) -> Vec<String> {
     let from_home = HOMES.iter().find_map(|home| below(path, home));
@@ -32,7 +31,9 @@ pub(super) fn meant(path: &str, homes: &[String]) -> Vec<String> {
     }
 }
 
-fn plain(path: &str) -> String {
+/// A path without `.`, `..`, empty components and a `/` at its end.
+#[must_use]
+pub(super) fn plain(path: &str) -> String {
     let mut components: Vec<&str> = Vec::new();
     for component in path.split('/') {
         match component {
