@@ -119,8 +119,12 @@ impl App {
         let bytes = match std::fs::read(&self.config) {
             Ok(bytes) => bytes,
             Err(error) => {
-                let missing = error.kind() == std::io::ErrorKind::NotFound;
-                let why = format!("cannot read {}: {error}", self.env.shown(&self.config));
+                let link = dangling(&self.config);
+                let missing = error.kind() == std::io::ErrorKind::NotFound && link.is_none();
+                let mut why = format!("cannot read {}: {error}", self.env.shown(&self.config));
+                if let Some(link) = link {
+                    why.push_str(&format!("; {} leads nowhere", self.env.shown(link)));
+                }
                 let settings = Settings::read("", home.as_deref());
                 return Config {
                     source: SourceFile::new(name, ""),
@@ -222,31 +226,39 @@ impl App {
     /// What goes wrong with the config is said on stderr and stops the rules only.
     pub(super) fn up_to_date(&self, run_rules: RunRules) -> Result<(Store, Config), Failure> {
         let config = self.read_config();
+        Ok((self.brought_up_to_date(&config, run_rules)?, config))
+    }
+
+    /// The same by a config that has been read.
+    pub(super) fn brought_up_to_date(
+        &self,
+        config: &Config,
+        run_rules: RunRules,
+    ) -> Result<Store, Failure> {
         if run_rules == RunRules::Yes {
-            self.warn_about(&config);
+            self.warn_about(config);
         }
         let mut store = self.open()?;
         store.set_patience(PATIENCE)?;
-        match self.refresh(&mut store, &config, run_rules) {
+        match self.refresh(&mut store, config, run_rules) {
             Ok(()) => {}
             Err(Failure::Busy) => say(BUSY),
             Err(failure) => return Err(failure),
         }
-        Ok((store, config))
+        Ok(store)
     }
 
     /// Opens the database with everything that is new in it, for commands that need events alone:
     /// nothing follows from them yet.
-    pub(super) fn collected(&self) -> Result<(Store, Config), Failure> {
-        let config = self.read_config();
+    pub(super) fn collected(&self, config: &Config) -> Result<Store, Failure> {
         let mut store = self.open()?;
         store.set_patience(PATIENCE)?;
-        match self.collect(&mut store, &config) {
+        match self.collect(&mut store, config) {
             Ok(_) => {}
             Err(Failure::Busy) => say(BUSY),
             Err(failure) => return Err(failure),
         }
-        Ok((store, config))
+        Ok(store)
     }
 
     /// Takes what is new in the spool and in agents' logs; the settings in force.
@@ -355,6 +367,12 @@ impl App {
             }
         }
     }
+}
+
+/// The link on the way to a file that leads nowhere: whoever made it has a file elsewhere.
+fn dangling(file: &Path) -> Option<&Path> {
+    let there = file.ancestors().find(|it| it.symlink_metadata().is_ok())?;
+    there.metadata().is_err().then_some(there)
 }
 
 /// A text that is equal for configs whose rules are: what else stands in the file changes no tag.

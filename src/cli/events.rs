@@ -10,7 +10,7 @@ use crate::store::events;
 
 pub(super) fn run(app: &App, args: &RangeArgs, out: &mut dyn Write) -> Outcome {
     let range = range(app, args)?;
-    let (mut store, _) = app.collected()?;
+    let mut store = app.collected(&app.read_config())?;
     store.be_small()?;
     let tx = store.read()?;
     events::for_each(&tx, range, |event| -> Result<(), Failure> {

@@ -40,9 +40,13 @@ pub(super) fn run(app: &App, args: &ExportArgs, out: &mut dyn Write) -> Outcome 
         ));
     }
     let range = range(app, &args.range)?;
-    let (mut store, config) = match what {
-        What::Events => app.collected()?,
-        What::Streams | What::Entries => app.up_to_date(RunRules::Yes)?,
+    let config = app.read_config();
+    if !args.raw {
+        privacy::settings(app, &config)?;
+    }
+    let mut store = match what {
+        What::Events => app.collected(&config)?,
+        What::Streams | What::Entries => app.brought_up_to_date(&config, RunRules::Yes)?,
     };
     store.be_small()?;
     let filter = if args.raw {

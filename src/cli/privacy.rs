@@ -48,7 +48,12 @@ pub(super) fn filter(app: &App, config: &Config, conn: &Connection) -> Result<Fi
     })
 }
 
-fn settings(app: &App, config: &Config) -> Result<Settings, Failure> {
+/// The settings of the filter, for a command that asks before it does anything at all: then what is
+/// wrong with the config is said once.
+///
+/// # Errors
+/// As those of [`filter`].
+pub(super) fn settings(app: &App, config: &Config) -> Result<Settings, Failure> {
     let stop = |why: &str| Failure::Failed(format!("{why}\n  Nothing leaves until this is fixed."));
     match &config.rules {
         RulesState::Unreadable(why) => return Err(stop(why)),
@@ -58,11 +63,17 @@ fn settings(app: &App, config: &Config) -> Result<Settings, Failure> {
         }
         RulesState::Missing | RulesState::Broken | RulesState::Ready(..) => {}
     }
-    // $HOME first: it is what '~' becomes.
     let home = app.env.home();
     let more = config.settings.iter().flat_map(|settings| settings.homes.iter().cloned());
     let more = more.filter(|other| Some(other) != home.as_ref());
-    let homes: Vec<String> = home.iter().cloned().chain(more).collect();
+    // What is recorded has its links resolved, so that goes before the name that $HOME has; and
+    // $HOME before others: the first is what '~' becomes.
+    let homes: Vec<String> = home
+        .iter()
+        .cloned()
+        .chain(more)
+        .flat_map(|home| physical(&home).into_iter().chain([home]))
+        .collect();
     let settings = Settings::read(&config.source, &homes)
         .map_err(|findings| stop(&in_words(&findings, &config.source)))?;
     // What else is wrong may hide which homes there are.
@@ -72,8 +83,23 @@ fn settings(app: &App, config: &Config) -> Result<Settings, Failure> {
     Ok(settings)
 }
 
-/// The first finding, in the words of the owner's errors.
+/// Where a directory is, links resolved; `None` where it is not, or has no name in text.
+fn physical(directory: &str) -> Option<String> {
+    let there = std::fs::canonicalize(directory).ok()?;
+    Some(there.to_str()?.to_owned())
+}
+
+/// The first finding and what there is to say of it, in the words of the owner's errors.
 fn in_words(findings: &[Finding], source: &SourceFile) -> String {
+    let mut text = first_of(&findings.iter().collect::<Vec<_>>(), source);
+    for detail in findings.first().iter().flat_map(|first| &first.details) {
+        text.push_str(&format!("\n{}", detail.replace('\n', " ")));
+    }
+    text
+}
+
+/// The first finding and its place, in a line, and how many more there are.
+pub(super) fn first_of(findings: &[&Finding], source: &SourceFile) -> String {
     let Some((first, more)) = findings.split_first() else {
         return String::new();
     };
@@ -81,9 +107,6 @@ fn in_words(findings: &[Finding], source: &SourceFile) -> String {
     let mut text = format!("{} line {line}: {}", source.name(), first.headline);
     if !more.is_empty() {
         text.push_str(&format!(" (and {})", count(more.len() as u64, "other error")));
-    }
-    for detail in &first.details {
-        text.push_str(&format!("\n{}", detail.replace('\n', " ")));
     }
     text
 }
@@ -138,7 +161,9 @@ pub(super) fn run(app: &App, command: &PrivacyCommand, out: &mut dyn Write) -> O
 
 fn check(app: &App, args: &PrivacyCheckArgs, out: &mut dyn Write) -> Outcome {
     let range = range(app, &args.range)?;
-    let (mut store, config) = app.up_to_date(RunRules::Yes)?;
+    let config = app.read_config();
+    let settings = settings(app, &config)?;
+    let mut store = app.brought_up_to_date(&config, RunRules::Yes)?;
     let filter = filter(app, &config, store.conn())?;
     let tx = store.read()?;
     let rows = match args.streams.as_slice() {
@@ -162,7 +187,6 @@ fn check(app: &App, args: &PrivacyCheckArgs, out: &mut dyn Write) -> Outcome {
         })?;
         report.events = Some(seen);
     }
-    let settings = settings(app, &config)?;
     if args.json {
         return write_json(out, &report.in_json(&settings, &withheld));
     }

@@ -49,7 +49,11 @@ pub(super) fn run(app: &App, args: &ReportArgs, out: &mut dyn Write) -> Outcome 
     } else {
         Period::week(zone, now)?
     };
-    let (mut store, config) = app.up_to_date(RunRules::Yes)?;
+    let config = app.read_config();
+    if args.filtered {
+        privacy::settings(app, &config)?;
+    }
+    let mut store = app.brought_up_to_date(&config, RunRules::Yes)?;
     let filter = args.filtered.then(|| privacy::filter(app, &config, store.conn())).transpose()?;
     let tx = store.read()?;
     let (mut streams, mut unassigned) = gather(&tx, period.interval)?;

@@ -22,6 +22,7 @@
 //! that is obfuscated, as far as names are known.
 
 mod event;
+mod globs;
 mod judge;
 mod names;
 mod paths;
@@ -247,6 +248,15 @@ impl Filter {
         self.active.as_ref()?.see(kind, text).leaves_as.clone()
     }
 
+    /// How the id of something leaves, where texts may be rewritten; see [`Outgoing::reidentify`].
+    #[must_use]
+    pub fn id(&self, id: &str) -> String {
+        match self.active.as_ref().filter(|active| active.settings.rewrites()) {
+            Some(active) => active.key.id(id),
+            None => id.to_owned(),
+        }
+    }
+
     /// A message in which every excluded path and obfuscated name is replaced.
     #[must_use]
     pub fn mask(&self, message: &str) -> String {
@@ -407,8 +417,8 @@ impl Active {
     }
 }
 
-/// `text` with the cuts made; of those that overlap the first, of these the longest. `None` where
-/// there are none.
+/// `text` with the cuts made; of those that overlap the first, of these the longest, and what the
+/// others have beyond it goes with it. `None` where there are none.
 fn cut(text: &str, mut cuts: Vec<(Range<usize>, String)>) -> Option<String> {
     cuts.sort_by_key(|(place, _)| (place.start, std::cmp::Reverse(place.end)));
     let (mut out, mut done) = (String::with_capacity(text.len()), 0);
@@ -416,8 +426,8 @@ fn cut(text: &str, mut cuts: Vec<(Range<usize>, String)>) -> Option<String> {
         if place.start >= done {
             out.push_str(text.get(done..place.start).unwrap_or_default());
             out.push_str(by);
-            done = place.end;
         }
+        done = done.max(place.end);
     }
     out.push_str(text.get(done..).unwrap_or_default());
     (!cuts.is_empty()).then_some(out)

@@ -263,17 +263,17 @@ impl Builder<'_> {
     }
 
     fn dashed(&mut self, path: &str) {
-        if let Some(dashed) = paths::dashed(path) {
-            let token = self.key.token(Class::Paths, &dashed);
-            self.add(&dashed, Edges::Anywhere, Becomes::Token(token));
-        }
+        let spellings = paths::dashed(path);
+        let Some(first) = spellings.first() else { return };
+        let token = Becomes::Token(self.key.token(Class::Paths, first));
+        spellings.iter().for_each(|dashed| self.add(dashed, Edges::Anywhere, token.clone()));
     }
 
     fn excluded_path(&mut self, path: &str) {
         for spelling in paths::spellings(path, &self.settings.homes) {
             self.add(&spelling, Edges::Component, Becomes::Nothing);
         }
-        if let Some(dashed) = paths::dashed(path) {
+        for dashed in paths::dashed(path) {
             self.add(&dashed, Edges::Anywhere, Becomes::Nothing);
         }
     }

@@ -19,8 +19,7 @@ fn below<'p>(path: &'p str, directory: &str) -> Option<&'p str> {
     (rest.is_empty() || rest.starts_with('/')).then_some(rest)
 }
 
-/// A path without `.`, `..`, empty components and a `/` at its end; `~` in front is each of
-/// `homes`.
+/// A path as [`plain`] makes it; `~` in front is each of `homes`.
 #[must_use]
 pub(super) fn meant(path: &str, homes: &[String]) -> Vec<String> {
     let from_home = HOMES.iter().find_map(|home| below(path, home));
@@ -32,11 +31,15 @@ pub(super) fn meant(path: &str, homes: &[String]) -> Vec<String> {
     }
 }
 
-fn plain(path: &str) -> String {
+/// A path without `.`, `..`, empty components and a `/` at its end.
+#[must_use]
+pub(super) fn plain(path: &str) -> String {
     let mut components: Vec<&str> = Vec::new();
     for component in path.split('/') {
         match component {
             "" | "." => {}
+            // Above the root is the root.
+            ".." if path.starts_with('/') => drop(components.pop()),
             ".." if components.last().is_some_and(|last| *last != "..") => drop(components.pop()),
             other => components.push(other),
         }
@@ -76,13 +79,21 @@ pub(super) fn spellings(path: &str, homes: &[String]) -> Vec<String> {
     all
 }
 
-/// A path as some programs name a file after it: `-home-sami-work`. `None` for a single component,
-/// which would be a mere word.
+/// A path as some programs name a file after it, `-home-sami-work`: with signs, umlauts and blanks
+/// as dashes, with signs and blanks, with slashes alone. None for a single component, which would
+/// be a mere word.
 #[must_use]
-pub(super) fn dashed(path: &str) -> Option<String> {
-    let components = path.split('/').filter(|it| !it.is_empty()).count();
-    let dash = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
-    (components > 1).then(|| path.chars().map(dash).collect())
+pub(super) fn dashed(path: &str) -> Vec<String> {
+    if path.split('/').filter(|it| !it.is_empty()).count() < 2 {
+        return Vec::new();
+    }
+    let kept: [fn(char) -> bool; 3] =
+        [|c| c.is_ascii_alphanumeric(), char::is_alphanumeric, |c| c != '/'];
+    let dashed =
+        |kept: fn(char) -> bool| path.chars().map(|c| if kept(c) { c } else { '-' }).collect();
+    let mut all: Vec<String> = kept.map(dashed).into();
+    all.dedup();
+    all
 }
 
 /// Where a path that stands in a text ends, if it goes on at `from`. What ends a sentence is no part
@@ -165,13 +176,15 @@ mod tests {
         let homes = ["/home/u".to_owned(), "/home/v".to_owned()];
         assert_eq!(meant("~/a//b/../c/.", &homes), ["/home/u/a/c", "/home/v/a/c"]);
         assert_eq!(meant("a/./b/", &homes), ["a/b"]);
-        assert_eq!(meant("/..", &homes), ["/.."]);
+        assert_eq!(meant("/../a", &homes), ["/a"]);
+        assert_eq!(meant("../a/../..", &homes), ["../.."]);
         assert_eq!(upwards("/a/b").collect::<Vec<_>>(), ["/a/b", "/a", "/"]);
         assert_eq!(upwards("a/b/").collect::<Vec<_>>(), ["a/b", "a"]);
         assert_eq!(upwards("/").collect::<Vec<_>>(), ["/"]);
         assert_eq!(spellings("/home/u/a", &homes), ["/home/u/a", "~/a", "$HOME/a", "${HOME}/a"]);
-        assert_eq!(dashed("/home/u/a.b").as_deref(), Some("-home-u-a-b"));
-        assert_eq!(dashed("/home"), None);
+        assert_eq!(dashed("/home/u/a-b"), ["-home-u-a-b"]);
+        assert_eq!(dashed("/u/ö b"), ["-u---b", "-u-ö-b", "-u-ö b"]);
+        assert_eq!(dashed("/home"), [""; 0]);
         assert!(is_whole("~") && is_whole("~/a") && is_whole("/") && !is_whole("~u/a"));
     }
 }

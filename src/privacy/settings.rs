@@ -12,9 +12,10 @@ use std::collections::BTreeSet;
 use toml::de::{DeTable, DeValue};
 
 use super::token::Class;
+use super::{globs, paths};
 use crate::diag::suggest::nearest;
 use crate::diag::{Code, Finding, SourceFile, Span, quote};
-use crate::rules::{self, Pattern, Text};
+use crate::rules::{Pattern, Text};
 
 const KEYS: [&str; 3] = ["include", "exclude", "obfuscate"];
 /// Top-level keys of others that resemble ours.
@@ -59,7 +60,12 @@ impl Settings {
                 Finding::new(Code::TomlSyntax, span, "TOML parse error").detail(format!("  {why}")),
             ]
         })?;
-        let settings = Self { homes: homes.to_vec(), ..Self::default() };
+        let mut settings = Self::default();
+        for home in homes.iter().map(|home| paths::plain(home)) {
+            if !settings.homes.contains(&home) {
+                settings.homes.push(home);
+            }
+        }
         let mut reader = Reader { file, settings, findings: Vec::new() };
         for (key, value) in document.get_ref() {
             let (name, span) = (key.get_ref().as_ref(), Span::from(key.span()));
@@ -143,7 +149,7 @@ impl Reader<'_> {
         let mut globs = Vec::new();
         for text in self.texts(what, value) {
             let line = self.file.line(text.span.start);
-            match rules::glob(&text, &self.settings.homes) {
+            match globs::patterns(&text, &self.settings.homes) {
                 Ok(patterns) => globs.push(Glob { written: text.text, line, patterns }),
                 Err(findings) => self.findings.extend(findings),
             }
@@ -233,7 +239,12 @@ mod tests {
         assert!(wrong("[[privacy]]")[0].contains("must be a table"));
         assert!(wrong("[privacy]\nexclude = [").len() == 1);
         assert!(wrong("[Privacy]")[0].contains("privacy?"));
+        assert!(
+            wrong("[privacy]\n\ninclude = ['~bob/x']")[0].starts_with("3: '~bob/x' is no path")
+        );
         let file = SourceFile::new("config.toml", "[privacy]\nexclude = ['~/a']");
+        let homes = ["/home/./v/../u/", "/home/u", "/w"].map(str::to_owned);
+        assert_eq!(Settings::read(&file, &homes).unwrap().homes, ["/home/u", "/w"]);
         assert!(Settings::read(&file, &[]).unwrap_err()[0].headline.contains("no directory"));
     }
 }

@@ -189,6 +189,77 @@ fn nothing_leaves_by_mistake() {
     assert!(ran.err.contains("there is no config file nowhere.toml"), "{ran:#?}");
 }
 
+/// Whoever has a link there has a config, though not here.
+#[test]
+fn a_link_that_leads_nowhere_is_no_missing_config() {
+    let tt = busy("");
+    let [config, nowhere] = [".config", "nowhere"].map(|it| tt.home().join(it));
+    std::fs::remove_dir_all(&config).unwrap();
+    for link in [config.clone(), config.join("tt"), config.join("tt/config.toml")] {
+        std::fs::create_dir_all(link.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(&nowhere, &link).unwrap();
+        for line in ["privacy check", "export", "export --streams", "push --csv --all"] {
+            tt.run(line).fails_about(&["cannot read ~/.config/tt/config.toml", "leads nowhere"]);
+        }
+        tt.run("push --csv --all --allow-broken-rules").fails_about(&["Nothing leaves until"]);
+        std::fs::remove_file(&link).unwrap();
+    }
+    tt.run("privacy check").done();
+}
+
+/// What is wrong with the config is said once, in three lines.
+#[test]
+fn what_is_wrong_is_said_once() {
+    let tt = busy("");
+    for config in [
+        &b"[privacy]\nexclude = [\"~/a\"\n"[..],
+        b"[privacy]\nexclude = [\"\xff\"]\n",
+        b"[privacy]\nexclude = [\"~bob/x\"]\n",
+        b"[inference]\ngap = \"x\"\n",
+    ] {
+        tt.config(config);
+        for line in [
+            "privacy check",
+            "push --csv --all",
+            "push --csv --all --allow-broken-rules",
+            "export --streams",
+            "report --json --filtered",
+        ] {
+            let ran = tt.run(line);
+            assert!(!ran.err.contains("allow-broken-rules"), "{ran:#?}");
+            ran.fails_about(&["config.toml", "Nothing leaves until this is fixed."]);
+        }
+    }
+    tt.config("[[rules.auto_tag]]\ntags = 1\n");
+    tt.run("push --csv --all").fails_about(&[
+        "nothing was pushed, since the rules have errors\n  config.toml line ",
+        "See 'tt rules check', or push with the tags as they are by --allow-broken-rules.",
+    ]);
+}
+
+#[test]
+fn a_glob_means_its_directory_however_home_is_written() {
+    let tt = busy("");
+    let link = tt.path("link");
+    std::os::unix::fs::symlink(tt.home(), &link).unwrap();
+    let stays = |tt: &Sandbox, glob: &str| {
+        tt.config(format!("[privacy]\nexclude = ['{glob}']\n"));
+        let json = tt.run("privacy check --json").done().json();
+        let of = |it: &&Value| it["name"] == "diary";
+        let diary = json["streams"].as_array().unwrap().iter().find(of).unwrap().clone();
+        assert_eq!(diary["leaves"], false, "{glob}");
+    };
+    for glob in ["$HOME/private", " ~//work/../private/ ", "private/", "file://~/private"] {
+        let home = tt.home();
+        stays(&tt, &glob.replace("file://~", &format!("file://{}", home.display())));
+    }
+    let mut tt = tt;
+    for home in [link.clone(), link.join("."), tt.path("home/../link/"), tt.path("./home/.")] {
+        tt = tt.var("HOME", home);
+        stays(&tt, "~/private");
+    }
+}
+
 #[test]
 fn without_home_a_tilde_is_an_error() {
     let tt = quiet().with_config("");

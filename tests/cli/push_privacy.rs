@@ -146,3 +146,67 @@ fn nothing_that_is_hidden_leaves_or_is_printed_by_any_way_out() {
         }
     }
 }
+
+/// Work on a project whose name is a word of ours, and on a hidden one.
+fn named(config: &str) -> Sandbox {
+    let tt = tt().with_config(format!("{config}[privacy]\nobfuscate = [\"projects\"]\n"));
+    for (hour, project) in [("08", "other"), ("10", "zorbulax")] {
+        let at = |minute| format!("2025-01-28T{hour}:{minute}:00Z");
+        let cwd = tt.dir(&format!("work/{project}"));
+        tt.import(&[tool(&at("00"), &cwd, project), tool(&at("20"), &cwd, project)]);
+    }
+    tt
+}
+
+#[test]
+fn what_the_service_says_is_filtered_and_our_own_words_are_not() {
+    let toggl = Toggl::start();
+    let tt = named(FAST).with_toggl(&toggl);
+    let said = json!("no other zorbulax here");
+    for on in [On::Write(1), On::Write(2)] {
+        toggl.fault(on, Fault::Say(reply(400).json(&said)));
+    }
+    let ran = tt.run("push --toggl").exits(1);
+    ran.clone().says(&["Toggl 400: no project-", "push the other streams"]);
+    assert!(!ran.out.contains("zorbulax") && !ran.out.contains("no other"), "{ran:#?}");
+}
+
+#[test]
+fn so_is_what_is_said_while_it_waits() {
+    let toggl = Toggl::start();
+    let config = FAST.replace("max_wait = \"0s\"", "max_wait = \"5s\"");
+    let tt = named(&config).with_toggl(&toggl);
+    let said = json!("hourly limit for API calls of zorbulax, reset in 2 seconds");
+    toggl.fault(On::Write(1), Fault::Say(reply(402).json(&said)));
+    let ran = tt.run("push --toggl").done();
+    assert!(ran.err.contains("calls of project-") && ran.err.contains("going on in"), "{ran:#?}");
+    assert!(!ran.err.contains("zorbulax"), "{ran:#?}");
+}
+
+/// An id of a stream is a hash of what it says, so it leaves as an export has it.
+#[test]
+fn ids_are_those_of_an_export() {
+    let toggl = Toggl::start();
+    let tt = named(FAST).with_toggl(&toggl);
+    let ids = |ran: &crate::support::Ran, list: &str, key: &str| -> Vec<String> {
+        let mut ids: Vec<String> = ran.json()[list]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| it[key].as_str().unwrap().to_owned())
+            .collect();
+        ids.sort();
+        ids
+    };
+    let exported = ids(&tt.run("export --streams --format json").done(), "streams", "id");
+    assert_eq!(exported.len(), 2);
+    for line in ["push --toggl --dry-run --json", "push --csv --dry-run --json --all"] {
+        assert_eq!(ids(&tt.run(line).done(), "entries", "stream"), exported, "{line}");
+    }
+    toggl.fault(On::Write(1), Fault::Say(reply(400).json(&json!("no"))));
+    let ran = tt.run("push --toggl --json").exits(1);
+    assert_eq!(ids(&ran, "entries", "stream"), exported);
+    assert!(exported.contains(&ids(&ran, "failed", "stream")[0]), "{ran:#?}");
+    // The ledger has the real ones.
+    assert_eq!(tt.count("push_entries JOIN streams ON streams.id = push_entries.stream_id"), 1);
+}

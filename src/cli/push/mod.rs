@@ -20,6 +20,7 @@ use super::args::PushArgs;
 use super::error::{Failure, Outcome};
 use super::table::harmless;
 use super::{count, privacy, say, write_json};
+use crate::diag::Finding;
 use crate::period::Period;
 use crate::privacy::Filter;
 use crate::push::gather::{self, Gathered, Scope, Terms};
@@ -48,9 +49,10 @@ pub(super) fn run(app: &App, args: &PushArgs, out: &mut dyn Write) -> Outcome {
             info.key
         )));
     }
-    let (mut store, config) = app.up_to_date(RunRules::Yes)?;
-    sound(&config, args)?;
+    let config = app.read_config();
+    sound(app, &config, args)?;
     let settings = settings(app, &config)?;
+    let mut store = app.brought_up_to_date(&config, RunRules::Yes)?;
     let filter = privacy::filter(app, &config, store.conn())?;
     let push = Push { app, args, info, settings: &settings, filter: &filter };
     match info.kind {
@@ -68,16 +70,21 @@ fn destination(args: &PushArgs) -> Result<Info, Failure> {
         .ok_or_else(|| Failure::Usage("say where to: --toggl, --clockify or --csv".to_owned()))
 }
 
-/// With rules that do not run, tags may be those of last week.
-fn sound(config: &Config, args: &PushArgs) -> Outcome {
+/// Whether the config is as it must be: without a filter nothing leaves, and with rules that do not
+/// run, tags may be those of last week.
+fn sound(app: &App, config: &Config, args: &PushArgs) -> Outcome {
+    privacy::settings(app, config)?;
     match &config.rules {
-        RulesState::Missing | RulesState::Ready(..) => Ok(()),
-        RulesState::Broken | RulesState::Unreadable(_) if args.allow_broken_rules => Ok(()),
-        RulesState::Broken | RulesState::Unreadable(_) => Err(Failure::Failed(
-            "nothing was pushed, since the rules have errors\n  \
-             Fix them, or push with the tags as they are by --allow-broken-rules."
-                .to_owned(),
-        )),
+        RulesState::Missing | RulesState::Ready(..) | RulesState::Unreadable(_) => Ok(()),
+        RulesState::Broken if args.allow_broken_rules => Ok(()),
+        RulesState::Broken => {
+            let errors: Vec<&Finding> = config.findings.iter().filter(|it| it.stops()).collect();
+            let first = privacy::first_of(&errors, &config.source);
+            Err(Failure::Failed(format!(
+                "nothing was pushed, since the rules have errors\n  {first}\n  \
+                 See 'tt rules check', or push with the tags as they are by --allow-broken-rules."
+            )))
+        }
     }
 }
 
@@ -403,7 +410,7 @@ impl Push<'_> {
         let began = Instant::now();
         let now = self.app.env.now;
         let clock = || now.plus(i64::try_from(began.elapsed().as_millis()).unwrap_or(0));
-        let screen = Screen::new(self.app.env.err_is_terminal);
+        let screen = Screen::new(self.app.env.err_is_terminal, self.filter);
         let cache = Kept::open(self.app, self.info.key)?;
         let quotas = cache.quotas(now);
         let access = Access {
@@ -431,7 +438,7 @@ impl Push<'_> {
         store: &mut Store,
         service: &Service,
         client: &mut dyn crate::push::Destination,
-        screen: &Screen,
+        screen: &Screen<'_>,
         clock: &dyn Fn() -> Timestamp,
         out: &mut dyn Write,
     ) -> Outcome {
@@ -487,7 +494,8 @@ impl Push<'_> {
         match stopped {
             Stopped::Store(error) => error.into(),
             Stopped::Service { what, hint, come_back } => {
-                let [what, hint] = [what, hint].map(|it| harmless(&self.filter.mask(&it)));
+                let what = shown::what(self.filter, self.info.title, &what);
+                let hint = harmless(&hint);
                 let mut text = format!("{what}\n  Hint: {hint}\n  Nothing new was sent.");
                 if let Some(at) = come_back {
                     let at = self.app.env.zone.local(at).format("%b %-d %H:%M");

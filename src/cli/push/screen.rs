@@ -1,4 +1,5 @@
-//! What a push shows while it runs: a bar, and countdowns.
+//! What a push shows while it runs: a bar, and countdowns, with the service's words as the filter
+//! lets them pass.
 
 use std::cell::RefCell;
 use std::io::{self, Write};
@@ -8,6 +9,8 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::say;
+use crate::cli::table::harmless;
+use crate::privacy::Filter;
 use crate::push::bill::length;
 use crate::push::{http, run};
 
@@ -18,22 +21,23 @@ const WORTH_TELLING: u64 = 2;
 
 /// The screen; clones are the same one.
 #[derive(Clone)]
-pub(super) struct Screen(Rc<RefCell<State>>);
+pub(super) struct Screen<'a>(Rc<RefCell<State<'a>>>);
 
-struct State {
+struct State<'a> {
+    filter: &'a Filter,
     bar: ProgressBar,
     is_terminal: bool,
     waiting: bool,
     done: usize,
 }
 
-impl Screen {
-    pub(super) fn new(is_terminal: bool) -> Self {
+impl<'a> Screen<'a> {
+    pub(super) fn new(is_terminal: bool, filter: &'a Filter) -> Self {
         let bar = if is_terminal { ProgressBar::new(0) } else { ProgressBar::hidden() };
         if let Ok(style) = ProgressStyle::with_template("  [{bar:20}] {pos}/{len} {msg}") {
             bar.set_style(style.progress_chars("##-"));
         }
-        Self(Rc::new(RefCell::new(State { bar, is_terminal, waiting: false, done: 0 })))
+        Self(Rc::new(RefCell::new(State { filter, bar, is_terminal, waiting: false, done: 0 })))
     }
 
     /// Takes the bar away.
@@ -42,11 +46,12 @@ impl Screen {
     }
 }
 
-impl http::Watch for Screen {
+impl http::Watch for Screen<'_> {
     fn waiting(&mut self, service: &str, why: &str, left: Duration) {
         let mut state = self.0.borrow_mut();
         let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
         let time = length(i64::try_from(seconds).unwrap_or(i64::MAX));
+        let why = harmless(&state.filter.mask(why));
         if state.is_terminal {
             let message = format!("{service}: {why}; going on in {time}");
             state.bar.set_message(if left.is_zero() { String::new() } else { message });
@@ -57,7 +62,7 @@ impl http::Watch for Screen {
     }
 }
 
-impl run::Watch for Screen {
+impl run::Watch for Screen<'_> {
     fn progress(&mut self, done: usize, of: usize) {
         let mut state = self.0.borrow_mut();
         state.done = done;

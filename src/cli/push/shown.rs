@@ -71,9 +71,13 @@ impl Around<'_> {
         zone.local(at).format(form).to_string()
     }
 
-    /// A message from outside: neither a command to the terminal nor a name that is not to leave.
+    /// A text from outside: neither a command to the terminal nor a name that is not to leave.
     fn plain(&self, text: &str) -> String {
         harmless(&self.filter.mask(text))
+    }
+
+    fn what(&self, what: &str) -> String {
+        self::what(self.filter, self.title, what)
     }
 
     /// The entries that are sent: the latest day first, and each day from morning to night.
@@ -139,21 +143,11 @@ impl Around<'_> {
                 there.as_ref().map(|it| self.date(it.start)).unwrap_or_default(),
                 shown_time(seconds),
                 there.map(|it| format!("\"{}\"", self.plain(&it.description))).unwrap_or_default(),
-                self.reason(&entry.stream_id, reason),
+                reason_in_words(self.id(&entry.stream_id), reason, |it| self.id(it).to_owned()),
             ]);
         }
         write!(out, "{}", table.render(self.app.env.table_width()))?;
         Ok(writeln!(out)?)
-    }
-
-    fn reason(&self, stream: &str, reason: &Reason) -> String {
-        let id = self.id(stream);
-        match reason {
-            Reason::Joined(into) => format!("{id} was joined into {}", self.id(into)),
-            Reason::Dissolved => format!("{id} is no more"),
-            Reason::NoTime => format!("{id} has no time any more"),
-            Reason::Reshaped => format!("{id} is sent in another form"),
-        }
     }
 
     fn table(&self, plan: &Plan, pieces: &[&Piece]) -> Table {
@@ -339,8 +333,8 @@ impl Around<'_> {
         if !done.failed.is_empty() {
             writeln!(out, "{} failed:", done.failed.len())?;
             for Failed { stream_id, what, hint, open } in &done.failed {
-                writeln!(out, "  - {}: {}", self.id(stream_id), self.plain(what))?;
-                writeln!(out, "    Hint: {}", self.plain(hint))?;
+                writeln!(out, "  - {}: {}", self.id(stream_id), self.what(what))?;
+                writeln!(out, "    Hint: {}", harmless(hint))?;
                 if *open {
                     writeln!(out, "    It may be there: the next push looks before it sends it.")?;
                 }
@@ -358,7 +352,9 @@ impl Around<'_> {
 
     // --- as JSON ---------------------------------------------------------------------------------
 
+    /// Ids are those of an export, as the filter has them.
     pub(super) fn json(&self, plan: &Plan, done: Option<&Done>) -> Value {
+        let id = |id: &str| self.filter.id(id);
         let updates = plan.updates.iter().map(|it| (&it.piece, "update", Some(&it.entry)));
         let creates = plan.creates.iter().map(|it| (it, "create", None));
         let mut entries: Vec<_> = updates.chain(creates).collect();
@@ -368,7 +364,7 @@ impl Around<'_> {
             .map(|(piece, action, there)| {
                 let entry = piece.entry.get();
                 json!({
-                    "stream": entry.stream,
+                    "stream": id(&entry.stream),
                     "day": entry.day.map(|it| it.to_string()),
                     "action": action,
                     "external_id": there.map(|it| &it.external_id),
@@ -389,16 +385,16 @@ impl Around<'_> {
             .iter()
             .map(|it| {
                 json!({
-                    "stream": it.entry.stream_id,
+                    "stream": id(&it.entry.stream_id),
                     "external_id": it.entry.external_id,
-                    "reason": self.reason(&it.entry.stream_id, &it.reason),
+                    "reason": reason_in_words(&id(&it.entry.stream_id), &it.reason, id),
                 })
             })
             .collect();
         let kept = done.map_or(&plan.kept, |it| &it.kept);
         let kept: Vec<Value> = kept
             .iter()
-            .map(|it| json!({ "stream": it.stream_id, "why": self.why(&it.why) }))
+            .map(|it| json!({ "stream": id(&it.stream_id), "why": self.why(&it.why) }))
             .collect();
         let bound = |at: Timestamp, open: Timestamp| (at != open).then_some(at);
         let mut all = json!({
@@ -422,9 +418,9 @@ impl Around<'_> {
                 .iter()
                 .map(|it| {
                     json!({
-                        "stream": it.stream_id,
-                        "error": self.plain(&it.what),
-                        "hint": self.plain(&it.hint),
+                        "stream": id(&it.stream_id),
+                        "error": self.what(&it.what),
+                        "hint": harmless(&it.hint),
                         "may_be_there": it.open,
                     })
                 })
@@ -437,6 +433,28 @@ impl Around<'_> {
         }
         all
     }
+}
+
+fn reason_in_words(id: &str, reason: &Reason, name: impl Fn(&str) -> String) -> String {
+    match reason {
+        Reason::Joined(into) => format!("{id} was joined into {}", name(into)),
+        Reason::Dissolved => format!("{id} is no more"),
+        Reason::NoTime => format!("{id} has no time any more"),
+        Reason::Reshaped => format!("{id} is sent in another form"),
+    }
+}
+
+/// What went wrong: what the service called `title` said of it (`Toggl 400: …`) passes the filter,
+/// our own words need not.
+pub(super) fn what(filter: &Filter, title: &str, what: &str) -> String {
+    let said = what.match_indices(title).find_map(|(at, _)| {
+        let status = at + title.len() + " 400".len();
+        let digits = what.get(at + title.len()..status)?.strip_prefix(' ')?;
+        let is_status = digits.bytes().all(|c| c.is_ascii_digit());
+        (is_status && what.get(status..)?.starts_with(": ")).then_some(status + ": ".len())
+    });
+    let (ours, theirs) = said.and_then(|at| what.split_at_checked(at)).unwrap_or((what, ""));
+    harmless(&format!("{ours}{}", filter.mask(theirs)))
 }
 
 /// Minutes as everywhere; what is shorter than one, in seconds.
