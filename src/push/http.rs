@@ -90,8 +90,10 @@ pub struct Access<'a> {
     pub watch: Box<dyn Watch + 'a>,
     /// Keeps what was looked up.
     pub cache: Box<dyn Cache + 'a>,
-    /// The time, for dates in answers.
+    /// The time, for dates in answers and the age of what is kept.
     pub now: Timestamp,
+    /// Whether all is looked up anew, whatever is kept.
+    pub fresh: bool,
 }
 
 impl<'a> Access<'a> {
@@ -109,6 +111,7 @@ impl<'a> Access<'a> {
             watch: Box::new(Silent),
             cache: Box::new(super::lookup::Memory::default()),
             now,
+            fresh: false,
         }
     }
 }

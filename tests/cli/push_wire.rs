@@ -12,7 +12,7 @@ use tt::privacy::{Filter, Safe};
 use tt::push::clockify::{self, Clockify};
 use tt::push::entry::{Entry, ProjectRef, Wanted};
 use tt::push::http::{self, Access, Bucket, Unusable, Watch};
-use tt::push::lookup::{Lookups, Memory};
+use tt::push::lookup::{KEPT_FOR, Lookups, Memory, Past};
 use tt::push::settings::Secret;
 use tt::push::toggl::{self, Toggl};
 use tt::push::{Destination, Keeps, Remote, Trouble};
@@ -90,6 +90,17 @@ impl Setup {
             max_wait: Duration::ZERO,
             cache: Box::new(self.cache.clone()),
             ..Access::new(&self.token, &self.base, at(NOW))
+        }
+    }
+
+    fn past(&self) -> Past<'_> {
+        Past {
+            cache: &self.cache,
+            token: &self.token,
+            base_url: &self.base,
+            workspace: self.workspace.as_deref(),
+            now: at(NOW),
+            fresh: false,
         }
     }
 
@@ -287,6 +298,43 @@ fn projects_are_looked_up_by_name() {
         assert!(hint.contains("[push.toggl.project_mapping]"), "{hint}");
     }
     assert_eq!(fake.requests().len(), before);
+}
+
+/// The person archives a project, and another gets its name: no refusal ever tells.
+#[test]
+fn names_are_looked_up_again_after_some_hours_and_by_force() {
+    let web = Entry { project: named("Web"), tags: Vec::new(), ..entry() };
+    let send = |destination: &mut dyn Destination| {
+        destination.create(&safe(&web)).unwrap().unwrap().project.unwrap()
+    };
+    let later = |setup| Access { now: at(NOW).plus(KEPT_FOR), ..Setup::access(setup) };
+    let forced = |setup| Access { fresh: true, ..Setup::access(setup) };
+
+    let fake = service::Toggl::start();
+    let (setup, old) = (Setup::of(&fake), fake.project("Web"));
+    assert_eq!(send(&mut setup.toggl()), old);
+    fake.archive("Web");
+    let new = fake.project("Web");
+    assert_eq!(send(&mut setup.toggl()), old, "the list is young");
+    let before = fake.requests().len();
+    assert_eq!(send(&mut Toggl::new(forced(&setup)).unwrap()), new);
+    assert_eq!(fake.requests().len() - before, 3, "workspace, projects, entry");
+    fake.archive("Web");
+    let newest = fake.project("Web");
+    let before = fake.requests().len();
+    assert_eq!(send(&mut Toggl::new(later(&setup)).unwrap()), newest);
+    assert_eq!(fake.requests().len() - before, 3, "workspace, projects, entry");
+
+    let fake = service::Clockify::start();
+    let (setup, old) = (Setup::of(&fake), fake.project("Web"));
+    assert_eq!(send(&mut setup.clockify()), old);
+    fake.archive("Web");
+    let new = fake.project("Web");
+    assert_eq!(send(&mut setup.clockify()), old, "the list is young");
+    assert_eq!(send(&mut Clockify::new(forced(&setup)).unwrap()), new);
+    fake.archive("Web");
+    let newest = fake.project("Web");
+    assert_eq!(send(&mut Clockify::new(later(&setup)).unwrap()), newest);
 }
 
 #[test]
@@ -944,10 +992,7 @@ fn no_message_holds_the_token() {
 #[test]
 fn a_dry_run_can_tell_how_many_look_ups_there_will_be() {
     let project = Entry { project: named("Web"), ..entry() };
-    let count = |setup: &Setup, entries: &[Entry]| {
-        let workspace = setup.workspace.as_deref();
-        toggl::lookups(&setup.cache, &setup.token, &setup.base, workspace, entries)
-    };
+    let count = |setup: &Setup, entries: &[Entry]| toggl::lookups(setup.past(), entries);
     let fake = service::Toggl::start();
     fake.project("Web");
     let setup = Setup::of(&fake);
@@ -957,11 +1002,14 @@ fn a_dry_run_can_tell_how_many_look_ups_there_will_be() {
     setup.toggl().create(&safe(&project)).unwrap();
     assert_eq!(fake.requests().len(), 3);
     assert_eq!(count(&setup, &both), Lookups::default());
+    for past in
+        [Past { fresh: true, ..setup.past() }, Past { now: at(NOW).plus(KEPT_FOR), ..setup.past() }]
+    {
+        let anew = Lookups { me: 1, workspace: 1, perhaps: 0 };
+        assert_eq!(toggl::lookups(past, &both), anew);
+    }
 
-    let count = |setup: &Setup, entries: &[Entry]| {
-        let workspace = setup.workspace.as_deref();
-        clockify::lookups(&setup.cache, &setup.token, &setup.base, workspace, entries)
-    };
+    let count = |setup: &Setup, entries: &[Entry]| clockify::lookups(setup.past(), entries);
     let fake = service::Clockify::start();
     fake.tag("acme");
     fake.project("Web");

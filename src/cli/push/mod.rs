@@ -24,7 +24,7 @@ use crate::period::Period;
 use crate::privacy::Filter;
 use crate::push::gather::{self, Gathered, Scope, Terms};
 use crate::push::http::{self, Access, Bucket, Quota};
-use crate::push::lookup::Cache;
+use crate::push::lookup::{Cache, Past};
 use crate::push::plan::{self, Circumstances, Fate, Plan, is_later};
 use crate::push::run::{Run, Stopped};
 use crate::push::settings::{BadSettings, Secret, Service, Settings};
@@ -368,7 +368,15 @@ impl Push<'_> {
         let entries: Vec<_> = pieces.map(|it| it.entry.get()).collect();
         let nobody = Secret::new("");
         let token = token.unwrap_or(&nobody);
-        let lookups = (info.lookups)(cache, token, url, service.workspace.as_deref(), &entries);
+        let past = Past {
+            cache,
+            token,
+            base_url: url,
+            workspace: service.workspace.as_deref(),
+            now: self.app.env.now,
+            fresh: self.args.force,
+        };
+        let lookups = (info.lookups)(past, &entries);
         let lookups = lookups.me + lookups.workspace + lookups.perhaps;
         let needed = match plan.writes() {
             0 => planned.open,
@@ -411,6 +419,7 @@ impl Push<'_> {
             quotas,
             watch: Box::new(screen.clone()),
             cache: Box::new(cache),
+            fresh: self.args.force,
             ..Access::new(token, url, now)
         };
         let mut client = (info.open)(access)
