@@ -33,7 +33,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use self::gate::Gates;
-pub use self::gate::{Bucket, Quota};
+pub use self::gate::{Bucket, QUOTA, Quota};
 use super::destination::Trouble;
 use super::lookup::Cache;
 use super::settings::Secret;

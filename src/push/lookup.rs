@@ -103,11 +103,12 @@ impl What {
     }
 }
 
-/// Whose look-ups they are: another token or another address sees other things. Says nothing of
-/// the token, which is as random as the hash.
-pub(super) fn account(base_url: &str, token: &Secret) -> String {
+/// Whose look-ups they are, in 16 hexadecimal digits: another token or another address sees other
+/// things. Says nothing of the token, which is as random as the hash.
+#[must_use]
+pub fn account(base_url: &str, token: &Secret) -> String {
     let hash = blake3::derive_key("tt push look-ups", token.expose().as_bytes());
-    let hash = blake3::keyed_hash(&hash, base_url.trim().as_bytes());
+    let hash = blake3::keyed_hash(&hash, base_url.trim().trim_end_matches('/').as_bytes());
     hash.to_hex().chars().take(16).collect()
 }
 
@@ -348,7 +349,8 @@ mod tests {
     #[test]
     fn accounts_differ_by_token_and_address() {
         let of = |url, token| account(url, &Secret::new(token));
-        assert_eq!(of("https://a/", "x"), of("https://a/", "x"));
+        assert_eq!(of("https://a/", "x"), of("https://a", "x "));
+        assert_eq!(of("https://a/", "x").len(), 16);
         assert_ne!(of("https://a/", "x"), of("https://a/", "y"));
         assert_ne!(of("https://a/", "x"), of("https://b/", "x"));
     }

@@ -477,6 +477,15 @@ fn refusals_of_toggl_come_with_what_to_do() {
         assert!(told.2.contains(hint), "{status} {body}: {}", told.2);
         assert_eq!((fake.requests().len(), fake.entries().len()), (1, 0), "{status} {body}");
     }
+    // The last request of a quota may be refused for a feature.
+    let (fake, setup) = toggl();
+    let last = reply(402)
+        .text(&json("Billable is a premium feature"))
+        .header("X-Toggl-Quota-Remaining", 0)
+        .header("X-Toggl-Quota-Resets-In", 90);
+    fake.fault(On::All, Fault::Say(last));
+    let told = refused(setup.toggl().create(&safe(&entry())).unwrap_err());
+    assert!(told.2.contains("billable_tag"), "{}", told.2);
     // As the model itself says it.
     let free = service::Toggl::start().free();
     let paid = Entry { billable: Some(true), ..entry() };
