@@ -16,9 +16,10 @@
 //! and what was refused by 429 or 402, are repeated; neither reqwest nor its pool repeats anything
 //! that was begun to be written.
 //! INVARIANT (no token): neither token nor address nor an answer's body is in a message that was
-//! not cut out of it by `words.rs`; an `Answer` has no `Debug`.
+//! not cut out of it by `words.rs`, tokens by `hide.rs`; an `Answer` has no `Debug`.
 
 mod gate;
+mod hide;
 mod lost;
 mod words;
 
@@ -33,7 +34,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use self::gate::Gates;
-pub use self::gate::{Bucket, QUOTA, Quota};
+pub use self::gate::{Bucket, Quota};
+use self::hide::Hidden;
 use super::destination::Trouble;
 use super::lookup::Cache;
 use super::settings::Secret;
@@ -241,8 +243,8 @@ pub(super) struct Http<'a> {
     client: blocking::Client,
     profile: Profile,
     token: Secret,
-    /// The forms in which the token goes over the wire.
-    hidden: Vec<Secret>,
+    /// The token, and how it goes over the wire.
+    hidden: Hidden,
     base: Url,
     pace: Duration,
     timeout: Duration,
@@ -266,7 +268,7 @@ impl<'a> Http<'a> {
             client,
             profile,
             token: access.token.clone(),
-            hidden: vec![access.token.clone()],
+            hidden: Hidden::default(),
             base,
             pace: access.pace,
             timeout: access.timeout,
@@ -275,7 +277,10 @@ impl<'a> Http<'a> {
             gates,
             last: None,
         };
-        http.hidden.extend(http.encoded_token());
+        http.hidden.add(access.token);
+        if let Some(encoded) = http.encoded_token() {
+            http.hidden.add(&encoded);
+        }
         Ok((http, access.cache))
     }
 
@@ -320,12 +325,7 @@ impl<'a> Http<'a> {
 
     /// What the service said, short and harmless.
     pub(super) fn said(&self, answer: &Answer) -> String {
-        // Before it is cut: the rest of a token would not be found.
-        let hide = |body: String, secret: &Secret| match secret.expose() {
-            "" => body,
-            secret => body.replace(secret, "(hidden)"),
-        };
-        words::said(answer.status, &self.hidden.iter().fold(answer.body.clone(), hide))
+        words::said(answer.status, &answer.body, &self.hidden)
     }
 
     /// What stands in the header for HTTP Basic.

@@ -993,6 +993,20 @@ fn no_message_holds_the_token() {
         hidden(format!("{:?}", setup.toggl().create(&safe(&entry()))));
         fake.heal();
     }
+    // Written otherwise than it was sent, and where it ends a message.
+    let escaped = token.replace('S', r"\u0053");
+    for body in [
+        format!(r#"{{"message": "{} {escaped}"}}"#, "x".repeat(180)),
+        format!(r#""{} {escaped}""#, "x".repeat(180)),
+        format!("<html><title>{}</title>", token.replace('S', "&#83;")),
+        token.replace('S', "%53"),
+    ] {
+        fake.fault(On::All, Fault::refuse(400, &body));
+        let (_, message, ..) = refused(setup.toggl().workspace().unwrap_err());
+        assert!(message.contains("(hidden)"), "{message}");
+        hidden(message);
+        fake.heal();
+    }
     hidden(format!("{:?} {:?}", setup.token, setup.cache));
     setup.toggl().workspace().unwrap();
     hidden(format!("{:?}", setup.cache));

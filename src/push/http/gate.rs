@@ -18,7 +18,7 @@ const STEP: Duration = Duration::from_secs(60);
 const CUT: Duration = Duration::from_secs(1);
 const TOO_FAST: &str = "rate limited";
 /// The status of requests beyond a quota, unless a service answered with another.
-pub const QUOTA: u16 = 402;
+const QUOTA: u16 = 402;
 const USED_UP: &str = "hourly quota used up";
 
 /// What shares a quota.
