@@ -26,7 +26,7 @@ use crate::push::gather::{self, Gathered, Scope, Terms};
 use crate::push::http::{self, Access, Bucket, Quota};
 use crate::push::lookup::{Cache, Past, account};
 use crate::push::plan::{self, Circumstances, Fate, Plan, is_later};
-use crate::push::run::{Run, Stopped};
+use crate::push::run::{Run, Stopped, questions};
 use crate::push::settings::{BadSettings, Secret, Service, Settings};
 use crate::push::{DESTINATIONS, Info, Kind, ServiceInfo, Trouble, csv};
 use crate::store::derived::StreamRow;
@@ -363,7 +363,7 @@ impl Push<'_> {
         cache: &Kept,
     ) -> Requests {
         let plan = &planned.plan;
-        let asked = if self.args.force { 0 } else { plan.removals.len() + plan.updates.len() };
+        let asked = questions(plan, self.args.force).requests();
         let pieces = plan.updates.iter().map(|it| &it.piece).chain(&plan.creates);
         let entries: Vec<_> = pieces.map(|it| it.entry.get()).collect();
         let nobody = Secret::new("");
@@ -380,7 +380,7 @@ impl Push<'_> {
         let lookups = lookups.me + lookups.workspace + lookups.perhaps;
         let needed = match plan.writes() {
             0 => planned.open,
-            writes => writes + asked.min(3) + planned.open + lookups,
+            writes => writes + asked + planned.open + lookups,
         };
         let pace = service.pace.unwrap_or(http::PACE);
         let now = self.app.env.now;
