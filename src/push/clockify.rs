@@ -17,8 +17,7 @@ use serde_json::{Value, json};
 use super::destination::{Destination, Keeps, Remote, Trouble};
 use super::entry::{Entry, Wanted};
 use super::http::{Access, Answer, Auth, Call, Http, Profile, Quota, Unnamed, Unusable, to_second};
-use super::lookup::{self, Cache, Known, Lookups, Named, What};
-use super::settings::Secret;
+use super::lookup::{self, Known, Lookups, Named, Past, What};
 use crate::privacy::Safe;
 use crate::time::{Interval, Millis, Timestamp};
 
@@ -102,10 +101,12 @@ impl<'a> Clockify<'a> {
     pub fn new(access: Access<'a>) -> Result<Self, Unusable> {
         let account = lookup::account(access.base_url, access.token);
         let workspace = access.workspace.map(|it| it.trim().to_owned());
+        let (now, fresh) = (access.now, access.fresh);
         let profile =
             Profile { name: "Clockify", auth: Auth::Header("X-Api-Key"), unnamed: Unnamed::Hourly };
         let (http, cache) = Http::new(profile, access)?;
-        Ok(Self { http, known: Known::new(cache, account), workspace, extras: BTreeMap::new() })
+        let known = Known::new(cache, account, now, !fresh);
+        Ok(Self { http, known, workspace, extras: BTreeMap::new() })
     }
 
     fn ask(&mut self, call: &Call<'_>) -> Result<Answer, Trouble> {
@@ -359,6 +360,10 @@ impl Keeps for Clockify<'_> {
         self.ask(&Call::delete(&path)).map(drop)
     }
 
+    fn account(&self) -> String {
+        self.known.account().to_owned()
+    }
+
     fn quotas(&self) -> Vec<Quota> {
         self.http.quotas()
     }
@@ -401,23 +406,14 @@ fn tag_id(known: &[Named], tag: &str) -> Option<String> {
     exact.or_else(|| known.iter().find(alike)).map(|it| it.id.clone())
 }
 
-/// How many requests a push of `entries` needs besides one for each, given what `cache` keeps.
+/// How many requests a push of `entries` needs besides one for each.
 #[must_use]
-pub fn lookups<'e>(
-    cache: &dyn Cache,
-    token: &Secret,
-    base_url: &str,
-    workspace: Option<&str>,
-    entries: impl IntoIterator<Item = &'e Entry>,
-) -> Lookups {
-    let account = lookup::account(base_url, token);
-    let user: Option<User> = lookup::kept(cache, &account, What::User, "");
-    let asks_user = workspace.is_none() && user.is_none();
+pub fn lookups<'e>(past: Past<'_>, entries: impl IntoIterator<Item = &'e Entry>) -> Lookups {
+    let user: Option<User> = past.get(What::User, "");
+    let asks_user = past.workspace.is_none() && user.is_none();
     let default = user.and_then(User::workspace);
-    let workspace = workspace.map(|it| it.trim().to_owned()).or(default).unwrap_or_default();
-    let kept = |what| -> Vec<Named> {
-        lookup::kept(cache, &account, what, &workspace).unwrap_or_default()
-    };
+    let workspace = past.named_workspace().or(default).unwrap_or_default();
+    let kept = |what| -> Vec<Named> { past.get(what, &workspace).unwrap_or_default() };
     let (projects, tags) = (kept(What::Projects), kept(What::Tags));
     let mut lists_projects = false;
     let mut missing = std::collections::BTreeSet::new();

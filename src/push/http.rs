@@ -16,9 +16,10 @@
 //! and what was refused by 429 or 402, are repeated; neither reqwest nor its pool repeats anything
 //! that was begun to be written.
 //! INVARIANT (no token): neither token nor address nor an answer's body is in a message that was
-//! not cut out of it by `words.rs`; an `Answer` has no `Debug`.
+//! not cut out of it by `words.rs`, tokens by `hide.rs`; an `Answer` has no `Debug`.
 
 mod gate;
+mod hide;
 mod lost;
 mod words;
 
@@ -34,6 +35,7 @@ use serde_json::Value;
 
 use self::gate::Gates;
 pub use self::gate::{Bucket, Quota};
+use self::hide::Hidden;
 use super::destination::Trouble;
 use super::lookup::Cache;
 use super::settings::Secret;
@@ -90,8 +92,10 @@ pub struct Access<'a> {
     pub watch: Box<dyn Watch + 'a>,
     /// Keeps what was looked up.
     pub cache: Box<dyn Cache + 'a>,
-    /// The time, for dates in answers.
+    /// The time, for dates in answers and the age of what is kept.
     pub now: Timestamp,
+    /// Whether all is looked up anew, whatever is kept.
+    pub fresh: bool,
 }
 
 impl<'a> Access<'a> {
@@ -109,6 +113,7 @@ impl<'a> Access<'a> {
             watch: Box::new(Silent),
             cache: Box::new(super::lookup::Memory::default()),
             now,
+            fresh: false,
         }
     }
 }
@@ -238,8 +243,8 @@ pub(super) struct Http<'a> {
     client: blocking::Client,
     profile: Profile,
     token: Secret,
-    /// The forms in which the token goes over the wire.
-    hidden: Vec<Secret>,
+    /// The token, and how it goes over the wire.
+    hidden: Hidden,
     base: Url,
     pace: Duration,
     timeout: Duration,
@@ -263,7 +268,7 @@ impl<'a> Http<'a> {
             client,
             profile,
             token: access.token.clone(),
-            hidden: vec![access.token.clone()],
+            hidden: Hidden::default(),
             base,
             pace: access.pace,
             timeout: access.timeout,
@@ -272,7 +277,10 @@ impl<'a> Http<'a> {
             gates,
             last: None,
         };
-        http.hidden.extend(http.encoded_token());
+        http.hidden.add(access.token);
+        if let Some(encoded) = http.encoded_token() {
+            http.hidden.add(&encoded);
+        }
         Ok((http, access.cache))
     }
 
@@ -317,12 +325,7 @@ impl<'a> Http<'a> {
 
     /// What the service said, short and harmless.
     pub(super) fn said(&self, answer: &Answer) -> String {
-        // Before it is cut: the rest of a token would not be found.
-        let hide = |body: String, secret: &Secret| match secret.expose() {
-            "" => body,
-            secret => body.replace(secret, "(hidden)"),
-        };
-        words::said(answer.status, &self.hidden.iter().fold(answer.body.clone(), hide))
+        words::said(answer.status, &answer.body, &self.hidden)
     }
 
     /// What stands in the header for HTTP Basic.

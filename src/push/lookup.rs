@@ -1,7 +1,9 @@
 //! What is looked up at a service and kept: the person, the workspace, projects, tags.
 //!
-//! Each look-up costs a request of few, so what was found is kept from run to run, and believed
-//! until the service says otherwise. Then it is looked up again, once in a run.
+//! Each look-up costs a request of few, so what was found is kept from run to run, and believed for
+//! some hours ([`KEPT_FOR`]) unless the service says otherwise before: a project may have been
+//! archived and another have its name now, which no refusal tells. Then it is looked up again, once
+//! in a run.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +15,10 @@ use serde::{Deserialize, Serialize};
 use super::destination::Trouble;
 use super::entry::{ProjectRef, Wanted};
 use super::settings::Secret;
+use crate::time::{Millis, Timestamp};
+
+/// For how long what was looked up is believed.
+pub const KEPT_FOR: Millis = 4 * 3_600_000;
 
 /// Keeps texts from run to run.
 pub trait Cache {
@@ -33,6 +39,38 @@ impl Cache for Memory {
 
     fn put(&mut self, kind: &str, key: &str, text: &str) {
         self.0.borrow_mut().insert((kind.to_owned(), key.to_owned()), text.to_owned());
+    }
+}
+
+/// An account, and what earlier runs may have kept of it.
+#[derive(Clone, Copy)]
+pub struct Past<'a> {
+    /// Where it is kept.
+    pub cache: &'a dyn Cache,
+    /// The person's token.
+    pub token: &'a Secret,
+    /// Where the API is.
+    pub base_url: &'a str,
+    /// The workspace that the config names.
+    pub workspace: Option<&'a str>,
+    /// The time.
+    pub now: Timestamp,
+    /// Whether nothing of it is believed.
+    pub fresh: bool,
+}
+
+impl Past<'_> {
+    /// What is kept of `what` in `workspace` and still believed.
+    pub(super) fn get<T: DeserializeOwned>(&self, what: What, workspace: &str) -> Option<T> {
+        if self.fresh {
+            return None;
+        }
+        kept(self.cache, &account(self.base_url, self.token), what, workspace, self.now)
+    }
+
+    /// The workspace that the config names, as it is sent.
+    pub(super) fn named_workspace(&self) -> Option<String> {
+        self.workspace.map(|it| it.trim().to_owned())
     }
 }
 
@@ -65,11 +103,12 @@ impl What {
     }
 }
 
-/// Whose look-ups they are: another token or another address sees other things. Says nothing of
-/// the token, which is as random as the hash.
-pub(super) fn account(base_url: &str, token: &Secret) -> String {
+/// Whose look-ups they are, in 16 hexadecimal digits: another token or another address sees other
+/// things. Says nothing of the token, which is as random as the hash.
+#[must_use]
+pub fn account(base_url: &str, token: &Secret) -> String {
     let hash = blake3::derive_key("tt push look-ups", token.expose().as_bytes());
-    let hash = blake3::keyed_hash(&hash, base_url.trim().as_bytes());
+    let hash = blake3::keyed_hash(&hash, base_url.trim().trim_end_matches('/').as_bytes());
     hash.to_hex().chars().take(16).collect()
 }
 
@@ -86,6 +125,7 @@ pub(super) struct Named {
 pub(super) struct Known<'a> {
     cache: Box<dyn Cache + 'a>,
     account: String,
+    now: Timestamp,
     /// Looked up in this run.
     fresh: BTreeSet<(What, String)>,
     /// Whether what earlier runs looked up is believed.
@@ -95,8 +135,18 @@ pub(super) struct Known<'a> {
 }
 
 impl<'a> Known<'a> {
-    pub(super) fn new(cache: Box<dyn Cache + 'a>, account: String) -> Self {
-        Self { cache, account, fresh: BTreeSet::new(), trusting: true, relied: Cell::new(false) }
+    /// `trusting`: whether what earlier runs looked up is believed at all.
+    pub(super) fn new(
+        cache: Box<dyn Cache + 'a>,
+        account: String,
+        now: Timestamp,
+        trusting: bool,
+    ) -> Self {
+        Self { cache, account, now, fresh: BTreeSet::new(), trusting, relied: Cell::new(false) }
+    }
+
+    pub(super) fn account(&self) -> &str {
+        &self.account
     }
 
     /// What is kept of `what` in `workspace` (nothing of the person is).
@@ -105,14 +155,14 @@ impl<'a> Known<'a> {
         if !is_fresh && !self.trusting {
             return None;
         }
-        let found = kept(&*self.cache, &self.account, what, workspace)?;
+        let found = kept(&*self.cache, &self.account, what, workspace, self.now)?;
         self.relied.set(self.relied.get() || !is_fresh);
         Some(found)
     }
 
     pub(super) fn put<T: Serialize>(&mut self, what: What, workspace: &str, value: &T) {
         self.fresh.insert((what, workspace.to_owned()));
-        if let Ok(text) = serde_json::to_string(value) {
+        if let Ok(text) = serde_json::to_string(&Dated { at: self.now, value }) {
             self.cache.put(what.kind(), &key(&self.account, workspace), &text);
         }
     }
@@ -131,14 +181,26 @@ fn key(account: &str, workspace: &str) -> String {
     format!("{account} {workspace}")
 }
 
-/// What `cache` keeps.
-pub(super) fn kept<T: DeserializeOwned>(
+/// Something that was looked up, and when.
+#[derive(Serialize, Deserialize)]
+struct Dated<T> {
+    at: Timestamp,
+    value: T,
+}
+
+/// What `cache` keeps, unless it is too old, or from a time to come: the clock was wrong then, or is
+/// now.
+fn kept<T: DeserializeOwned>(
     cache: &dyn Cache,
     account: &str,
     what: What,
     workspace: &str,
+    now: Timestamp,
 ) -> Option<T> {
-    serde_json::from_str(&cache.get(what.kind(), &key(account, workspace))?).ok()
+    let text = cache.get(what.kind(), &key(account, workspace))?;
+    let Dated { at, value } = serde_json::from_str(&text).ok()?;
+    let age = now.millis().saturating_sub(at.millis());
+    (0..KEPT_FOR).contains(&age).then_some(value)
 }
 
 /// What is called `name`: letter by letter before without case, in use before archived. `Err` with
@@ -255,7 +317,8 @@ mod tests {
     #[test]
     fn what_is_old_is_distrusted_once() {
         let memory = Memory::default();
-        let known = || Known::new(Box::new(memory.clone()), "account".to_owned());
+        let now = Timestamp::from_millis(0);
+        let known = || Known::new(Box::new(memory.clone()), "account".to_owned(), now, true);
         let mut first = known();
         first.put(What::User, "", &7);
         assert_eq!(first.get::<i64>(What::User, ""), Some(7));
@@ -265,14 +328,33 @@ mod tests {
         assert_eq!(second.get::<i64>(What::User, ""), Some(7));
         assert!(second.distrust() && !second.distrust());
         assert_eq!(second.get::<i64>(What::User, ""), None);
-        let other = Known::new(Box::new(memory), "other".to_owned());
+        let other = Known::new(Box::new(memory), "other".to_owned(), now, true);
         assert_eq!(other.get::<i64>(What::User, ""), None);
+    }
+
+    #[test]
+    fn what_was_looked_up_is_believed_for_hours() {
+        let memory = Memory::default();
+        let at = |millis, trusting| {
+            let now = Timestamp::from_millis(millis);
+            Known::new(Box::new(memory.clone()), "account".to_owned(), now, trusting)
+        };
+        at(0, true).put(What::User, "", &7);
+        let get = |known: Known<'_>| known.get::<i64>(What::User, "");
+        assert_eq!(get(at(KEPT_FOR - 1, true)), Some(7));
+        assert_eq!(get(at(KEPT_FOR, true)), None);
+        assert_eq!(get(at(-1, true)), None, "the clock went back");
+        let mut forced = at(0, false);
+        assert_eq!(forced.get::<i64>(What::User, ""), None);
+        forced.put(What::User, "", &8);
+        assert_eq!(get(forced), Some(8), "it is of this run");
     }
 
     #[test]
     fn accounts_differ_by_token_and_address() {
         let of = |url, token| account(url, &Secret::new(token));
-        assert_eq!(of("https://a/", "x"), of("https://a/", "x"));
+        assert_eq!(of("https://a/", "x"), of("https://a", "x "));
+        assert_eq!(of("https://a/", "x").len(), 16);
         assert_ne!(of("https://a/", "x"), of("https://a/", "y"));
         assert_ne!(of("https://a/", "x"), of("https://b/", "x"));
     }

@@ -36,8 +36,8 @@ use std::io::Write;
 pub use destination::{Destination, Keeps, Remote, Trouble};
 pub use entry::Entry;
 use http::{Access, Unusable};
-use lookup::{Cache, Lookups};
-use settings::{Secret, Service, Settings};
+use lookup::{Lookups, Past};
+use settings::{Service, Settings};
 
 /// A destination.
 #[derive(Clone, Copy)]
@@ -80,9 +80,8 @@ pub struct ServiceInfo {
     pub lookups: CountLookups,
 }
 
-/// How many requests come before those of the entries: given what is kept, the token, the address,
-/// the workspace that the config names, and the entries.
-pub type CountLookups = fn(&dyn Cache, &Secret, &str, Option<&str>, &[&Entry]) -> Lookups;
+/// How many requests come before those of the entries.
+pub type CountLookups = fn(Past<'_>, &[&Entry]) -> Lookups;
 
 /// THE table of destinations.
 pub const DESTINATIONS: [Info; 3] = [
@@ -97,9 +96,7 @@ pub const DESTINATIONS: [Info; 3] = [
             base_url: toggl::BASE_URL,
             settings: |settings| &settings.toggl,
             open: |access| Ok(Box::new(toggl::Toggl::new(access)?)),
-            lookups: |cache, token, url, workspace, entries| {
-                toggl::lookups(cache, token, url, workspace, entries.iter().copied())
-            },
+            lookups: |past, entries| toggl::lookups(past, entries.iter().copied()),
         }),
     },
     Info {
@@ -113,9 +110,7 @@ pub const DESTINATIONS: [Info; 3] = [
             base_url: clockify::BASE_URL,
             settings: |settings| &settings.clockify,
             open: |access| Ok(Box::new(clockify::Clockify::new(access)?)),
-            lookups: |cache, token, url, workspace, entries| {
-                clockify::lookups(cache, token, url, workspace, entries.iter().copied())
-            },
+            lookups: |past, entries| clockify::lookups(past, entries.iter().copied()),
         }),
     },
     Info { key: "csv", title: "CSV", kind: Kind::Rows(|out| Box::new(csv::Csv::new(out))) },

@@ -413,29 +413,15 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// What the service says of the entries that are to be changed or removed, by id; those that
-    /// are overwritten anyway, or of which nothing is known to compare with, are not asked for.
+    /// What the service says of the entries that it is asked for, by id.
     fn ask(&mut self, plan: &Plan) -> Result<HashMap<String, Option<Remote>>, Stopped> {
         let mut there = HashMap::new();
-        if self.force {
-            return Ok(there);
-        }
-        let removed = plan.removals.iter().map(|it| &it.entry);
-        let entries = removed.chain(plan.updates.iter().map(|it| &it.entry));
-        let mut open: BTreeMap<String, Timestamp> = BTreeMap::new();
-        for entry in entries.filter(|it| it.standing != Standing::Gone) {
-            if let Some(known) = entry.remote() {
-                open.insert(entry.external_id.clone(), known.start);
-            }
-        }
-        if open.len() > ONE_BY_ONE {
-            for window in windows(open.values().copied().collect()) {
-                let listed =
-                    self.keeps()?.list(window).map_err(|trouble| self.stopped(&trouble))?;
-                for it in listed {
-                    if open.remove(&it.id).is_some() {
-                        there.insert(it.id.clone(), Some(it));
-                    }
+        let Questions { entries: mut open, windows } = questions(plan, self.force);
+        for window in windows {
+            let listed = self.keeps()?.list(window).map_err(|trouble| self.stopped(&trouble))?;
+            for it in listed {
+                if open.remove(&it.id).is_some() {
+                    there.insert(it.id.clone(), Some(it));
                 }
             }
         }
@@ -787,6 +773,42 @@ fn compare(there: &Remote, sent: &Remote, stream: &str, done: &mut Done) {
     if !what.is_empty() {
         done.differs.push((stream.to_owned(), what.join(", ")));
     }
+}
+
+/// What a service is asked before a plan is carried out.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Questions {
+    /// The ids of the entries that are asked for, and when they start.
+    entries: BTreeMap<String, Timestamp>,
+    /// What is listed first; where there is nothing, they are asked for one by one.
+    windows: Vec<Interval>,
+}
+
+impl Questions {
+    /// How many requests that takes. A list of more than one page takes more, and so do entries
+    /// that the person moved.
+    #[must_use]
+    pub fn requests(&self) -> usize {
+        if self.windows.is_empty() { self.entries.len() } else { self.windows.len() }
+    }
+}
+
+/// What a service is asked before `plan` is carried out: the entries that are to be changed or
+/// removed, but for those that are overwritten anyway (`force`), or of which nothing is known to
+/// compare with.
+#[must_use]
+pub fn questions(plan: &Plan, force: bool) -> Questions {
+    if force {
+        return Questions::default();
+    }
+    let removed = plan.removals.iter().map(|it| &it.entry);
+    let asked = removed.chain(plan.updates.iter().map(|it| &it.entry));
+    let asked = asked.filter(|it| it.standing != Standing::Gone);
+    let entries: BTreeMap<String, Timestamp> =
+        asked.filter_map(|it| Some((it.external_id.clone(), it.remote()?.start))).collect();
+    let listed = entries.len() > ONE_BY_ONE;
+    let windows = if listed { windows(entries.values().copied().collect()) } else { Vec::new() };
+    Questions { entries, windows }
 }
 
 /// Windows around these starts, few and not much longer than they must be.

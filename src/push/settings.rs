@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 use serde::Deserialize;
+use serde::de::{self, Deserializer, Unexpected, Visitor};
 
 use super::entry::Wanted;
 use crate::config;
@@ -117,20 +118,44 @@ pub struct Service {
 #[error("{0}")]
 pub struct BadSettings(String);
 
-/// A value that people write as text or as a number.
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "a text or a number")]
-enum Word {
-    Text(String),
-    Number(i64),
-}
+/// An id or a name, which people write as text or as a number.
+struct Word(String);
 
 impl Word {
     fn text(self) -> String {
-        match self {
-            Self::Text(text) => text.trim().to_owned(),
-            Self::Number(number) => number.to_string(),
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Word {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AsWord)
+    }
+}
+
+struct AsWord;
+
+impl Visitor<'_> for AsWord {
+    type Value = Word;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an id, as a number from 1 to {} or as text, or a name", i64::MAX)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Word, E> {
+        Ok(Word(text.trim().to_owned()))
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Word, E> {
+        if number < 1 {
+            return Err(E::invalid_value(Unexpected::Signed(number), &self));
         }
+        Ok(Word(number.to_string()))
+    }
+
+    /// Numbers that are too large for [`Self::visit_i64`].
+    fn visit_i128<E: de::Error>(self, number: i128) -> Result<Word, E> {
+        Err(E::invalid_value(Unexpected::Other(&format!("integer `{number}`")), &self))
     }
 }
 
@@ -336,6 +361,15 @@ mod tests {
         let why = |text: &str| Settings::read(text).unwrap_err().to_string();
         assert!(why("[push]\nrond = \"6m\"").starts_with("line 2: unknown field `rond`"));
         assert!(why("[push]\nround = \"often\"").contains("'often' is no duration"));
+        for number in ["99999999999999999999", "9223372036854775808", "-1", "0", "1.5", "[1]"] {
+            for key in ["default_project_id", "workspace_id", "project_mapping.acme"] {
+                let told = why(&format!("[push]\n[push.toggl]\n{key} = {number}"));
+                assert!(told.starts_with("line 3: invalid "), "{told}");
+                let expected =
+                    "expected an id, as a number from 1 to 9223372036854775807 or as text";
+                assert!(told.contains(expected) && !told.contains("i128"), "{told}");
+            }
+        }
         let broken = why("[push.toggl]\napi_token = \"s3cret\nworkspace_id = 1");
         assert!(!broken.contains("s3cret"), "{broken}");
         let mistyped = why("[push.toggl]\napi_tokn = \"s3cret\"");

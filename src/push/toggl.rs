@@ -19,8 +19,7 @@ use serde_json::{Value, json};
 use super::destination::{Destination, Keeps, Remote, Trouble};
 use super::entry::{Entry, Wanted};
 use super::http::{Access, Answer, Auth, Call, Http, Profile, Quota, Unnamed, Unusable, to_second};
-use super::lookup::{self, Cache, Known, Lookups, Named, What};
-use super::settings::Secret;
+use super::lookup::{self, Known, Lookups, Named, Past, What};
 use crate::privacy::Safe;
 use crate::time::{Interval, Millis, Timestamp};
 
@@ -89,14 +88,14 @@ impl<'a> Toggl<'a> {
     pub fn new(access: Access<'a>) -> Result<Self, Unusable> {
         let account = lookup::account(access.base_url, access.token);
         let workspace = access.workspace.map(|it| it.trim().to_owned());
-        let now = access.now;
+        let (now, fresh) = (access.now, access.fresh);
         let profile = Profile {
             name: "Toggl",
             auth: Auth::Basic("api_token"),
             unnamed: Unnamed::Wait(MINUTE),
         };
         let (http, cache) = Http::new(profile, access)?;
-        Ok(Self { http, known: Known::new(cache, account), workspace, now })
+        Ok(Self { http, known: Known::new(cache, account, now, !fresh), workspace, now })
     }
 
     /// Sends `call`; `of_entry`, if it is about one entry, which may be gone.
@@ -328,6 +327,10 @@ impl Keeps for Toggl<'_> {
         self.ask(&Call::delete(&path), true).map(drop)
     }
 
+    fn account(&self) -> String {
+        self.known.account().to_owned()
+    }
+
     fn quotas(&self) -> Vec<Quota> {
         self.http.quotas()
     }
@@ -352,22 +355,15 @@ impl Item {
     }
 }
 
-/// How many requests a push of `entries` needs besides one for each, given what `cache` keeps.
+/// How many requests a push of `entries` needs besides one for each.
 #[must_use]
-pub fn lookups<'e>(
-    cache: &dyn Cache,
-    token: &Secret,
-    base_url: &str,
-    workspace: Option<&str>,
-    entries: impl IntoIterator<Item = &'e Entry>,
-) -> Lookups {
-    let account = lookup::account(base_url, token);
-    let me: Option<Me> = lookup::kept(cache, &account, What::User, "");
+pub fn lookups<'e>(past: Past<'_>, entries: impl IntoIterator<Item = &'e Entry>) -> Lookups {
+    let me: Option<Me> = past.get(What::User, "");
     let default = me.and_then(|me| me.default_workspace_id).map(|id| id.to_string());
-    let workspace = workspace.map(|it| it.trim().to_owned());
+    let workspace = past.named_workspace();
     let asks_me = workspace.is_none() && me.is_none();
     let workspace = workspace.or(default).unwrap_or_default();
-    let projects: Option<Vec<Named>> = lookup::kept(cache, &account, What::Projects, &workspace);
+    let projects: Option<Vec<Named>> = past.get(What::Projects, &workspace);
     let is_unknown = |entry: &Entry| match entry.project.as_ref().map(|it| &it.wanted) {
         None | Some(Wanted::Id(_)) => false,
         Some(Wanted::Name(name)) => {

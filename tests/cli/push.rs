@@ -307,6 +307,34 @@ fn changed_streams_are_pushed_again_and_unchanged_ones_are_not() {
 }
 
 #[test]
+fn a_push_takes_the_requests_that_the_dry_run_counts() {
+    let toggl = Toggl::start();
+    let mut tt = three().with_toggl(&toggl);
+    toggl.project("Web");
+    tt.config(format!("{ACME}{FAST}[push.toggl.project_mapping]\nacme = \"Web\"\n"));
+    let takes = |tt: &Sandbox, options: &str, expected: usize| {
+        let dry = tt.run(&format!("push --toggl --dry-run --json {options}")).ok().json();
+        let before = toggl.requests().len();
+        tt.run(&format!("push --toggl {options}")).ok();
+        let sent = toggl.requests().len() - before;
+        assert_eq!((&dry["requests"], sent), (&json!(expected), expected), "{options}");
+    };
+    // Workspace, projects, entries.
+    takes(&tt, "", 5);
+    let dirs = ["work/acme/acme-webapp", "personal", "work/acme/acme-api"];
+    for (minute, changed) in [("05", 1), ("10", 2), ("15", 3)] {
+        tt = tt.at(&format!("2025-01-29T18:{minute}:00Z"));
+        for dir in dirs.iter().take(changed) {
+            tt.run_args(["tag", &tt.id_at(&tt.dir(dir)), minute]).ok();
+        }
+        // Up to two are asked for one by one, more in one list.
+        takes(&tt, "", if changed == 3 { 4 } else { 2 * changed });
+        takes(&tt, "", 0);
+    }
+    takes(&tt, "--force", 5);
+}
+
+#[test]
 fn force_pushes_everything_again() {
     let toggl = Toggl::start();
     let tt = three().with_toggl(&toggl);

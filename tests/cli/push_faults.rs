@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::push::{FAST, work};
 use crate::support::service::{Clockify, Fault, On, Toggl, reply};
-use crate::support::{Ran, Sandbox, tt};
+use crate::support::{NOW, Ran, Sandbox, tt};
 
 const LINES: [&str; 3] = [
     "2025-01-28T10:00:00Z 1200 one",
@@ -116,6 +116,48 @@ fn http_402_of_the_quota_stops_and_says_when() {
     tt.run("push --toggl --dry-run").done().says(&["Toggl grants 0 more before 18:30"]);
     let tt = tt.at("2025-01-29T18:31:00Z");
     is_put_right(&tt, &toggl);
+}
+
+#[test]
+fn a_remembered_quota_is_of_its_token_and_of_an_hour() {
+    let used_up = || {
+        Fault::Say(
+            reply(402)
+                .text("You have hit your hourly limit for API calls.")
+                .header("X-Toggl-Quota-Remaining", 0)
+                .header("X-Toggl-Quota-Resets-In", 1_800),
+        )
+    };
+    let toggl = Toggl::start();
+    let tt = three(FAST).with_toggl(&toggl).at("2025-01-30T18:00:00Z");
+    toggl.fault(On::Write(1), used_up());
+    tt.run("push --toggl").exits(1);
+    let before = toggl.requests().len();
+    tt.run("push --toggl").exits(1);
+    assert_eq!(toggl.requests().len(), before, "it is known");
+    // Of another token nothing is known; this service does not know it either.
+    let tt = tt.var("TOGGL_TOKEN", "another");
+    assert!(tt.run("push --toggl").exits(1).err.contains("Toggl 403: "));
+    assert_eq!(toggl.requests().len(), before + 1);
+    // The clock was a day ahead.
+    let tt = tt.with_toggl(&toggl).at(NOW);
+    is_put_right(&tt, &toggl);
+}
+
+#[test]
+fn clockify_s_hourly_limit_stays_a_429() {
+    let clockify = Clockify::start();
+    let tt = three(FAST).with_clockify(&clockify);
+    clockify.fault(On::All, Fault::refuse(429, "Too many requests"));
+    let tt = tt.with_config(FAST.replace("max_wait = \"0s\"", "max_wait = \"5s\""));
+    let is_told = || {
+        let ran = tt.run("push --clockify").exits(1);
+        assert!(ran.err.contains("Clockify 429: hourly quota used up"), "{ran:?}");
+    };
+    is_told();
+    let before = clockify.requests().len();
+    is_told();
+    assert_eq!(clockify.requests().len(), before, "it is known");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use tt::privacy::{Filter, Safe};
 use tt::push::clockify::{self, Clockify};
 use tt::push::entry::{Entry, ProjectRef, Wanted};
 use tt::push::http::{self, Access, Bucket, Unusable, Watch};
-use tt::push::lookup::{Lookups, Memory};
+use tt::push::lookup::{self, KEPT_FOR, Lookups, Memory, Past};
 use tt::push::settings::Secret;
 use tt::push::toggl::{self, Toggl};
 use tt::push::{Destination, Keeps, Remote, Trouble};
@@ -90,6 +90,17 @@ impl Setup {
             max_wait: Duration::ZERO,
             cache: Box::new(self.cache.clone()),
             ..Access::new(&self.token, &self.base, at(NOW))
+        }
+    }
+
+    fn past(&self) -> Past<'_> {
+        Past {
+            cache: &self.cache,
+            token: &self.token,
+            base_url: &self.base,
+            workspace: self.workspace.as_deref(),
+            now: at(NOW),
+            fresh: false,
         }
     }
 
@@ -289,6 +300,43 @@ fn projects_are_looked_up_by_name() {
     assert_eq!(fake.requests().len(), before);
 }
 
+/// The person archives a project, and another gets its name: no refusal ever tells.
+#[test]
+fn names_are_looked_up_again_after_some_hours_and_by_force() {
+    let web = Entry { project: named("Web"), tags: Vec::new(), ..entry() };
+    let send = |destination: &mut dyn Destination| {
+        destination.create(&safe(&web)).unwrap().unwrap().project.unwrap()
+    };
+    let later = |setup| Access { now: at(NOW).plus(KEPT_FOR), ..Setup::access(setup) };
+    let forced = |setup| Access { fresh: true, ..Setup::access(setup) };
+
+    let fake = service::Toggl::start();
+    let (setup, old) = (Setup::of(&fake), fake.project("Web"));
+    assert_eq!(send(&mut setup.toggl()), old);
+    fake.archive("Web");
+    let new = fake.project("Web");
+    assert_eq!(send(&mut setup.toggl()), old, "the list is young");
+    let before = fake.requests().len();
+    assert_eq!(send(&mut Toggl::new(forced(&setup)).unwrap()), new);
+    assert_eq!(fake.requests().len() - before, 3, "workspace, projects, entry");
+    fake.archive("Web");
+    let newest = fake.project("Web");
+    let before = fake.requests().len();
+    assert_eq!(send(&mut Toggl::new(later(&setup)).unwrap()), newest);
+    assert_eq!(fake.requests().len() - before, 3, "workspace, projects, entry");
+
+    let fake = service::Clockify::start();
+    let (setup, old) = (Setup::of(&fake), fake.project("Web"));
+    assert_eq!(send(&mut setup.clockify()), old);
+    fake.archive("Web");
+    let new = fake.project("Web");
+    assert_eq!(send(&mut setup.clockify()), old, "the list is young");
+    assert_eq!(send(&mut Clockify::new(forced(&setup)).unwrap()), new);
+    fake.archive("Web");
+    let newest = fake.project("Web");
+    assert_eq!(send(&mut Clockify::new(later(&setup)).unwrap()), newest);
+}
+
 #[test]
 fn toggl_lists_what_begins_in_a_window() {
     let (fake, setup) = toggl();
@@ -429,6 +477,15 @@ fn refusals_of_toggl_come_with_what_to_do() {
         assert!(told.2.contains(hint), "{status} {body}: {}", told.2);
         assert_eq!((fake.requests().len(), fake.entries().len()), (1, 0), "{status} {body}");
     }
+    // The last request of a quota may be refused for a feature.
+    let (fake, setup) = toggl();
+    let last = reply(402)
+        .text(&json("Billable is a premium feature"))
+        .header("X-Toggl-Quota-Remaining", 0)
+        .header("X-Toggl-Quota-Resets-In", 90);
+    fake.fault(On::All, Fault::Say(last));
+    let told = refused(setup.toggl().create(&safe(&entry())).unwrap_err());
+    assert!(told.2.contains("billable_tag"), "{}", told.2);
     // As the model itself says it.
     let free = service::Toggl::start().free();
     let paid = Entry { billable: Some(true), ..entry() };
@@ -936,6 +993,20 @@ fn no_message_holds_the_token() {
         hidden(format!("{:?}", setup.toggl().create(&safe(&entry()))));
         fake.heal();
     }
+    // Written otherwise than it was sent, and where it ends a message.
+    let escaped = token.replace('S', r"\u0053");
+    for body in [
+        format!(r#"{{"message": "{} {escaped}"}}"#, "x".repeat(180)),
+        format!(r#""{} {escaped}""#, "x".repeat(180)),
+        format!("<html><title>{}</title>", token.replace('S', "&#83;")),
+        token.replace('S', "%53"),
+    ] {
+        fake.fault(On::All, Fault::refuse(400, &body));
+        let (_, message, ..) = refused(setup.toggl().workspace().unwrap_err());
+        assert!(message.contains("(hidden)"), "{message}");
+        hidden(message);
+        fake.heal();
+    }
     hidden(format!("{:?} {:?}", setup.token, setup.cache));
     setup.toggl().workspace().unwrap();
     hidden(format!("{:?}", setup.cache));
@@ -944,10 +1015,7 @@ fn no_message_holds_the_token() {
 #[test]
 fn a_dry_run_can_tell_how_many_look_ups_there_will_be() {
     let project = Entry { project: named("Web"), ..entry() };
-    let count = |setup: &Setup, entries: &[Entry]| {
-        let workspace = setup.workspace.as_deref();
-        toggl::lookups(&setup.cache, &setup.token, &setup.base, workspace, entries)
-    };
+    let count = |setup: &Setup, entries: &[Entry]| toggl::lookups(setup.past(), entries);
     let fake = service::Toggl::start();
     fake.project("Web");
     let setup = Setup::of(&fake);
@@ -957,11 +1025,14 @@ fn a_dry_run_can_tell_how_many_look_ups_there_will_be() {
     setup.toggl().create(&safe(&project)).unwrap();
     assert_eq!(fake.requests().len(), 3);
     assert_eq!(count(&setup, &both), Lookups::default());
+    for past in
+        [Past { fresh: true, ..setup.past() }, Past { now: at(NOW).plus(KEPT_FOR), ..setup.past() }]
+    {
+        let anew = Lookups { me: 1, workspace: 1, perhaps: 0 };
+        assert_eq!(toggl::lookups(past, &both), anew);
+    }
 
-    let count = |setup: &Setup, entries: &[Entry]| {
-        let workspace = setup.workspace.as_deref();
-        clockify::lookups(&setup.cache, &setup.token, &setup.base, workspace, entries)
-    };
+    let count = |setup: &Setup, entries: &[Entry]| clockify::lookups(setup.past(), entries);
     let fake = service::Clockify::start();
     fake.tag("acme");
     fake.project("Web");
@@ -973,6 +1044,20 @@ fn a_dry_run_can_tell_how_many_look_ups_there_will_be() {
     assert_eq!(count(&setup, &both), Lookups::default());
     let plain = Entry { tags: Vec::new(), ..entry() };
     assert_eq!(count(&setup, &[plain]), Lookups::default());
+}
+
+#[test]
+fn entries_are_of_an_account_which_asks_nobody() {
+    let (fake, setup) = toggl();
+    let account = setup.toggl().account();
+    assert!(account.len() == 16 && account.bytes().all(|it| it.is_ascii_hexdigit()), "{account}");
+    assert_eq!(account, lookup::account(&setup.base, &setup.token));
+    let other = Setup { token: Secret::new("another"), ..Setup::of(&fake) };
+    assert_ne!(account, other.toggl().account());
+    assert_eq!(fake.asked(), [""; 0]);
+    let (fake, setup) = clockify();
+    assert_eq!(setup.clockify().account(), lookup::account(&setup.base, &setup.token));
+    assert_eq!(fake.asked(), [""; 0]);
 }
 
 /// Where a test kills the client, it knows what the service had done.

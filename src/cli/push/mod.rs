@@ -25,9 +25,9 @@ use crate::period::Period;
 use crate::privacy::Filter;
 use crate::push::gather::{self, Gathered, Scope, Terms};
 use crate::push::http::{self, Access, Bucket, Quota};
-use crate::push::lookup::Cache;
+use crate::push::lookup::{Cache, Past, account};
 use crate::push::plan::{self, Circumstances, Fate, Plan};
-use crate::push::run::{Run, Stopped};
+use crate::push::run::{Run, Stopped, questions};
 use crate::push::settings::{BadSettings, Secret, Service, Settings};
 use crate::push::{DESTINATIONS, Info, Kind, ServiceInfo, Trouble, csv};
 use crate::store::derived::StreamRow;
@@ -373,20 +373,30 @@ impl Push<'_> {
         cache: &Kept,
     ) -> Requests {
         let plan = &planned.plan;
-        let asked = if self.args.force { 0 } else { plan.removals.len() + plan.updates.len() };
+        let asked = questions(plan, self.args.force).requests();
         let pieces = plan.updates.iter().map(|it| &it.piece).chain(&plan.creates);
         let entries: Vec<_> = pieces.map(|it| it.entry.get()).collect();
         let nobody = Secret::new("");
         let token = token.unwrap_or(&nobody);
-        let lookups = (info.lookups)(cache, token, url, service.workspace.as_deref(), &entries);
+        let past = Past {
+            cache,
+            token,
+            base_url: url,
+            workspace: service.workspace.as_deref(),
+            now: self.app.env.now,
+            fresh: self.args.force,
+        };
+        let lookups = (info.lookups)(past, &entries);
         let lookups = lookups.me + lookups.workspace + lookups.perhaps;
         let needed = match plan.writes() {
             0 => planned.open,
-            writes => writes + asked.min(3) + planned.open + lookups,
+            writes => writes + asked + planned.open + lookups,
         };
         let pace = service.pace.unwrap_or(http::PACE);
         let now = self.app.env.now;
-        let quota = cache.quotas(now).into_iter().find(|it| it.bucket == Bucket::Workspace);
+        let account = account(url, token);
+        let quota =
+            cache.quotas(&account, now).into_iter().find(|it| it.bucket == Bucket::Workspace);
         Requests {
             needed,
             seconds: (pace * u32::try_from(needed).unwrap_or(u32::MAX)).as_secs(),
@@ -412,7 +422,8 @@ impl Push<'_> {
         let clock = || now.plus(i64::try_from(began.elapsed().as_millis()).unwrap_or(0));
         let screen = Screen::new(self.app.env.err_is_terminal, self.filter);
         let cache = Kept::open(self.app, self.info.key)?;
-        let quotas = cache.quotas(now);
+        let account = account(url, token);
+        let quotas = cache.quotas(&account, now);
         let access = Access {
             workspace: service.workspace.as_deref(),
             pace: service.pace.unwrap_or(http::PACE),
@@ -421,6 +432,7 @@ impl Push<'_> {
             quotas,
             watch: Box::new(screen.clone()),
             cache: Box::new(cache),
+            fresh: self.args.force,
             ..Access::new(token, url, now)
         };
         let mut client = (info.open)(access)
@@ -428,7 +440,8 @@ impl Push<'_> {
         let done = self.conduct(store, service, &mut *client, &screen, &clock, out);
         screen.clear();
         if let Some(keeps) = client.keeps() {
-            Kept::open(self.app, self.info.key)?.keep_quotas(&keeps.quotas(), clock());
+            let mut cache = Kept::open(self.app, self.info.key)?;
+            cache.keep_quotas(&account, &keeps.quotas(), clock());
         }
         done
     }
@@ -570,32 +583,38 @@ impl Kept {
         Ok(Self { store: app.open()?, destination })
     }
 
-    fn quotas(&self, now: Timestamp) -> Vec<Quota> {
+    /// What is known of the quotas of an account: each token has its own.
+    fn quotas(&self, account: &str, now: Timestamp) -> Vec<Quota> {
         let read = |bucket: Bucket| -> Option<Quota> {
-            let text = self.get(QUOTA, name(bucket))?;
+            let text = self.get(QUOTA, &of(account, bucket))?;
             let value: Value = serde_json::from_str(&text).ok()?;
             let resets_at = Timestamp::parse(value.get("resets_at")?.as_str()?)?;
-            let left = resets_at.millis().checked_sub(now.millis())?;
-            let resets_in = Duration::from_millis(u64::try_from(left).ok()?);
-            Some(Quota { bucket, remaining: value.get("remaining")?.as_i64()?, resets_in })
+            let remaining = value.get("remaining")?.as_i64()?;
+            let status = value.get("status")?.as_u64().and_then(|it| it.try_into().ok())?;
+            Quota { bucket, remaining, resets_in: Duration::ZERO, status }
+                .remembered(resets_at, now)
         };
         [Bucket::Me, Bucket::Workspace].into_iter().filter_map(read).collect()
     }
 
-    fn keep_quotas(&mut self, quotas: &[Quota], now: Timestamp) {
+    fn keep_quotas(&mut self, account: &str, quotas: &[Quota], now: Timestamp) {
         for quota in quotas {
-            let left = i64::try_from(quota.resets_in.as_millis()).unwrap_or(i64::MAX);
-            let text = json!({ "remaining": quota.remaining, "resets_at": now.plus(left) });
-            self.put(QUOTA, name(quota.bucket), &text.to_string());
+            let text = json!({
+                "remaining": quota.remaining,
+                "resets_at": quota.resets_at(now),
+                "status": quota.status,
+            });
+            self.put(QUOTA, &of(account, quota.bucket), &text.to_string());
         }
     }
 }
 
-fn name(bucket: Bucket) -> &'static str {
-    match bucket {
+fn of(account: &str, bucket: Bucket) -> String {
+    let bucket = match bucket {
         Bucket::Me => "me",
         Bucket::Workspace => "workspace",
-    }
+    };
+    format!("{account} {bucket}")
 }
 
 impl Cache for Kept {

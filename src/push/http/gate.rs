@@ -12,9 +12,13 @@ use crate::time::Timestamp;
 
 /// How long an hourly quota may last.
 const HOUR: Duration = Duration::from_secs(3_600);
+/// Clocks may be set back by so much without anything being wrong.
+const STEP: Duration = Duration::from_secs(60);
 /// Added to what a service says in whole seconds, which it has cut.
 const CUT: Duration = Duration::from_secs(1);
 const TOO_FAST: &str = "rate limited";
+/// The status of requests beyond a quota, unless a service answered with another.
+const QUOTA: u16 = 402;
 const USED_UP: &str = "hourly quota used up";
 
 /// What shares a quota.
@@ -35,6 +39,26 @@ pub struct Quota {
     pub remaining: i64,
     /// After how long there are more.
     pub resets_in: Duration,
+    /// The status of requests beyond it.
+    pub status: u16,
+}
+
+impl Quota {
+    /// What is left of a quota that was met before and opens at `resets_at`; nothing where that is
+    /// over. None of an hour opens later than in an hour: the clock was wrong then, or is now.
+    #[must_use]
+    pub fn remembered(self, resets_at: Timestamp, now: Timestamp) -> Option<Self> {
+        let left = u64::try_from(resets_at.millis().saturating_sub(now.millis())).ok()?;
+        let resets_in = Duration::from_millis(left);
+        (resets_in <= HOUR + STEP).then_some(Self { resets_in, ..self })
+    }
+
+    /// When there are more, as far as that is worth remembering.
+    #[must_use]
+    pub fn resets_at(&self, now: Timestamp) -> Timestamp {
+        let left = self.resets_in.min(HOUR + CUT).as_millis();
+        now.plus(i64::try_from(left).unwrap_or_default())
+    }
 }
 
 /// Why a gate is closed.
@@ -64,7 +88,8 @@ pub(super) struct Gates {
     clock: (Timestamp, Instant),
     too_fast: bool,
     closed: BTreeMap<Bucket, Refusal>,
-    quotas: BTreeMap<Bucket, (i64, Instant)>,
+    /// As the last answers told them, and when they open.
+    quotas: BTreeMap<Bucket, (Quota, Instant)>,
 }
 
 impl Gates {
@@ -93,12 +118,12 @@ impl Gates {
     }
 
     pub(super) fn quotas(&self) -> Vec<Quota> {
-        let quota = |(bucket, (remaining, until)): (&Bucket, &(i64, Instant))| Quota {
-            bucket: *bucket,
-            remaining: *remaining,
-            resets_in: until.saturating_duration_since(Instant::now()),
+        let now = Instant::now();
+        let quota = |(quota, until): &(Quota, Instant)| Quota {
+            resets_in: until.saturating_duration_since(now),
+            ..*quota
         };
-        self.quotas.iter().map(quota).collect()
+        self.quotas.values().map(quota).collect()
     }
 
     /// Learns from an answer, whose words are `text`. The refusal, if it is one for the time being;
@@ -117,7 +142,7 @@ impl Gates {
         let used_up = told.filter(|quota| quota.remaining == 0);
         let refusal = match answer.status {
             429 => self.too_fast(answer, used_up, before),
-            402 if used_up.is_some() || is_of_quota(text) => {
+            402 if is_of_quota(text) || (used_up.is_some() && !is_of_feature(text)) => {
                 let named = used_up.map(|quota| quota.resets_in);
                 let named = named.or_else(|| self.retry_after(answer)).or_else(|| seconds_in(text));
                 refusal(402, text.to_owned(), named.unwrap_or(HOUR) + CUT, true)
@@ -125,7 +150,9 @@ impl Gates {
             _ => return None,
         };
         if refusal.quota {
-            self.quotas.insert(bucket, (0, refusal.until));
+            let (status, resets_in) = (refusal.status, refusal.left());
+            let quota = Quota { bucket, remaining: 0, resets_in, status };
+            self.quotas.insert(bucket, (quota, refusal.until));
             self.closed.insert(bucket, refusal.clone());
         } else {
             self.closed.insert(Bucket::Me, refusal.clone());
@@ -151,9 +178,9 @@ impl Gates {
 
     fn note(&mut self, quota: Quota) {
         let until = Instant::now() + quota.resets_in;
-        self.quotas.insert(quota.bucket, (quota.remaining, until));
+        self.quotas.insert(quota.bucket, (quota, until));
         if quota.remaining == 0 {
-            let closed = refusal(402, USED_UP.to_owned(), quota.resets_in + CUT, true);
+            let closed = refusal(quota.status, USED_UP.to_owned(), quota.resets_in + CUT, true);
             self.closed.insert(quota.bucket, closed);
         }
     }
@@ -161,7 +188,7 @@ impl Gates {
     fn told(&self, bucket: Bucket, answer: &Answer) -> Option<Quota> {
         let remaining = answer.header("x-toggl-quota-remaining")?.trim().parse().ok()?;
         let seconds = answer.header("x-toggl-quota-resets-in")?.trim().parse().ok()?;
-        Some(Quota { bucket, remaining, resets_in: bounded(seconds) })
+        Some(Quota { bucket, remaining, resets_in: bounded(seconds), status: QUOTA })
     }
 
     /// `Retry-After`: seconds, or a date, which is compared with the service's own clock.
@@ -191,10 +218,16 @@ fn bounded(seconds: u64) -> Duration {
     Duration::from_secs(seconds.min(366 * 86_400))
 }
 
-/// Whether a 402 is about requests, and not about a paid feature.
+/// Whether a 402 is about requests.
 fn is_of_quota(text: &str) -> bool {
     let text = text.to_lowercase();
     ["hourly limit", "api calls", "quota"].iter().any(|words| text.contains(words))
+}
+
+/// Whether a 402 is about something that costs money, however many requests are left.
+fn is_of_feature(text: &str) -> bool {
+    let text = text.to_lowercase();
+    ["premium", "feature", "billable", "upgrade"].iter().any(|words| text.contains(words))
 }
 
 /// The seconds that `… reset in 125 seconds` speaks of; minutes too.
@@ -279,8 +312,10 @@ mod tests {
         let bare = "Your hourly limit is reached";
         assert_eq!(seen(&mut gates(MINUTE), &answer(402, &[]), bare, 0), Some((3_601, true)));
         let feature = "Billable is a premium feature";
-        let left = [("x-toggl-quota-remaining", "12"), ("x-toggl-quota-resets-in", "90")];
-        assert_eq!(seen(&mut gates(MINUTE), &answer(402, &left), feature, 0), None);
+        for left in ["12", "0"] {
+            let left = [("x-toggl-quota-remaining", left), ("x-toggl-quota-resets-in", "90")];
+            assert_eq!(seen(&mut gates(MINUTE), &answer(402, &left), feature, 0), None);
+        }
         assert_eq!(seen(&mut gates(MINUTE), &answer(402, &[]), feature, 0), None);
     }
 
@@ -311,8 +346,26 @@ mod tests {
 
     #[test]
     fn what_an_earlier_run_met_still_holds() {
-        let met = Quota { bucket: Bucket::Workspace, remaining: 0, resets_in: HOUR };
-        let gates = Gates::new(MINUTE, Timestamp::from_millis(0), &[met]);
-        assert!(gates.closed(Bucket::Workspace).is_some());
+        for status in [QUOTA, 429] {
+            let met = Quota { bucket: Bucket::Workspace, remaining: 0, resets_in: HOUR, status };
+            let gates = Gates::new(MINUTE, Timestamp::from_millis(0), &[met]);
+            assert_eq!(gates.closed(Bucket::Workspace).unwrap().status, status);
+            assert_eq!(gates.quotas()[0].status, status);
+        }
+    }
+
+    #[test]
+    fn no_quota_of_an_hour_opens_later_than_that() {
+        let bucket = Bucket::Workspace;
+        let quota = |resets_in| Quota { bucket, remaining: 0, resets_in, status: QUOTA };
+        let now = Timestamp::parse("2025-01-29T18:00:00Z").unwrap();
+        let left = |resets_at| quota(HOUR).remembered(resets_at, now).map(|it| it.resets_in);
+        assert_eq!(left(now.plus(90_000)), Some(Duration::from_secs(90)));
+        assert_eq!(left(now.plus(-1)), None, "it is over");
+        assert_eq!(left(now.plus(3_661_000)), None, "the clock went back");
+        assert_eq!(left(Timestamp::MAX), None);
+        let year = quota(Duration::from_secs(366 * 86_400));
+        assert_eq!(left(year.resets_at(now)), Some(HOUR + CUT));
+        assert_eq!(left(quota(HOUR + CUT).resets_at(now)), Some(HOUR + CUT), "as it was noted");
     }
 }

@@ -4,12 +4,16 @@
 use reqwest::StatusCode;
 use serde_json::Value;
 
+use super::hide::Hidden;
+
 /// Longer messages are cut.
 const MOST_CHARS: usize = 200;
+/// Longer texts are no messages.
+const MOST_BYTES: usize = 64 << 10;
 
-/// The message in `body`, short and without control characters; where there is none, what `status`
-/// means.
-pub(super) fn said(status: u16, body: &str) -> String {
+/// The message in `body`, short and without control characters and without what is `hidden`; where
+/// there is none, what `status` means.
+pub(super) fn said(status: u16, body: &str, hidden: &Hidden) -> String {
     let text = match serde_json::from_str(body) {
         Ok(Value::String(text)) => text,
         Ok(Value::Object(object)) => {
@@ -20,7 +24,8 @@ pub(super) fn said(status: u16, body: &str) -> String {
         Err(_) if is_page(body) => title(body).unwrap_or_default().to_owned(),
         Err(_) => body.to_owned(),
     };
-    let text = short(&text);
+    // Hidden before it is cut: the rest of a token would not be found.
+    let text = short(&hidden.hide(&line(&text)));
     // nginx gives its pages the title `502 Bad Gateway`.
     let named = text.strip_prefix(&status.to_string()).map(|rest| rest.trim().to_lowercase());
     let text = named.unwrap_or(text);
@@ -38,12 +43,19 @@ fn title(page: &str) -> Option<&str> {
     Some(rest.split_once("</title>")?.0)
 }
 
-/// One line of at most [`MOST_CHARS`].
-fn short(text: &str) -> String {
+/// `text` as one line, if it is one.
+fn line(text: &str) -> String {
+    if text.len() > MOST_BYTES {
+        return String::new();
+    }
     let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let line = clean.split_whitespace().collect::<Vec<_>>().join(" ");
+    clean.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// At most [`MOST_CHARS`] of a line.
+fn short(line: &str) -> String {
     if line.chars().count() <= MOST_CHARS {
-        return line;
+        return line.to_owned();
     }
     line.chars().take(MOST_CHARS - 1).chain(['…']).collect()
 }
@@ -56,6 +68,10 @@ fn meaning(status: u16) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn said(status: u16, body: &str) -> String {
+        super::said(status, body, &Hidden::default())
+    }
 
     #[test]
     fn every_form_says_something() {
@@ -86,5 +102,6 @@ mod tests {
         }
         let long = said(400, &"ä".repeat(5_000));
         assert_eq!((long.chars().count(), long.ends_with('…')), (MOST_CHARS, true));
+        assert_eq!(said(400, &"ä".repeat(MOST_BYTES)), "bad request");
     }
 }

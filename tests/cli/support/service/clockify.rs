@@ -73,6 +73,12 @@ impl Clockify {
         id
     }
 
+    /// Archives all projects of this name.
+    pub(crate) fn archive(&self, name: &str) {
+        let projects = &mut self.state().model.projects;
+        projects.iter_mut().filter(|it| it.name == name).for_each(|it| it.archived = true);
+    }
+
     /// Adds an entry, as the person would; its id.
     pub(crate) fn add(&self, item: Item) -> String {
         let model = &mut self.state().model;

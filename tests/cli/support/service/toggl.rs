@@ -117,6 +117,12 @@ impl Toggl {
         self.some_project(name, false)
     }
 
+    /// Archives all projects of this name.
+    pub(crate) fn archive(&self, name: &str) {
+        let projects = &mut self.state().model.projects;
+        projects.iter_mut().filter(|it| it.1 == name).for_each(|it| it.2 = false);
+    }
+
     fn some_project(&self, name: &str, active: bool) -> String {
         let projects = &mut self.state().model.projects;
         let id = 200_000_000 + projects.len() as i64;
