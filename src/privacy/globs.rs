@@ -30,22 +30,19 @@ pub(super) fn patterns(text: &Text, homes: &[String]) -> Result<Vec<Pattern>, Ve
     }
     // The place of what was rewritten is that of all of it.
     let meant = if meant == glob.text { glob.clone() } else { Text::new(&meant, "", glob.span) };
-    let mut patterns: Vec<Pattern> = Vec::new();
+    let mut patterns = Vec::new();
     for pattern in rules::glob(&meant, homes)? {
         patterns.push(straight(&pattern).ok_or_else(|| {
             wrong("'..' behind a wildcard may lead anywhere; write the path without it.")
         })?);
     }
     for written in [&glob, text] {
-        patterns.extend(rules::glob(written, homes)?);
-    }
-    let mut seen = Vec::new();
-    patterns.retain(|pattern| {
-        !seen.contains(pattern) && {
-            seen.push(pattern.clone());
-            true
+        for pattern in rules::glob(written, homes)? {
+            if !patterns.contains(&pattern) {
+                patterns.push(pattern);
+            }
         }
-    });
+    }
     Ok(patterns)
 }
 
@@ -166,13 +163,13 @@ fn components_of(parts: &[Part]) -> Vec<Vec<Part>> {
 
 /// Whether `..` stands within braces.
 fn has_inner_detour(parts: &[Part]) -> bool {
-    parts.iter().any(|part| match part {
-        Part::Group(alternatives) => alternatives.iter().any(|parts| {
-            let is_up = |part: &Part| matches!(part, Part::Literal(text) if text.split('/').any(|it| it == ".."));
-            parts.iter().any(is_up) || has_inner_detour(parts)
-        }),
-        Part::Literal(_) | Part::Any | Part::Star | Part::Class(_) | Part::Capture(_) => false,
-    })
+    let names_above = |text: &str| text.split('/').any(|it| it == "..");
+    let is_up = |part: &Part| matches!(part, Part::Literal(text) if names_above(text));
+    let groups = parts.iter().filter_map(|part| match part {
+        Part::Group(alternatives) => Some(alternatives),
+        Part::Literal(_) | Part::Any | Part::Star | Part::Class(_) | Part::Capture(_) => None,
+    });
+    groups.flatten().any(|parts| parts.iter().any(is_up) || has_inner_detour(parts))
 }
 
 #[cfg(test)]

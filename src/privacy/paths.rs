@@ -80,15 +80,19 @@ pub(super) fn spellings(path: &str, homes: &[String]) -> Vec<String> {
 }
 
 /// A path as some programs name a file after it, `-home-sami-work`: with signs, umlauts and blanks
-/// as dashes, with signs and blanks, with slashes alone. None for a single component, which would
+/// as dashes, with signs and blanks, with blanks, with slashes alone. None for a single component, which would
 /// be a mere word.
 #[must_use]
 pub(super) fn dashed(path: &str) -> Vec<String> {
     if path.split('/').filter(|it| !it.is_empty()).count() < 2 {
         return Vec::new();
     }
-    let kept: [fn(char) -> bool; 3] =
-        [|c| c.is_ascii_alphanumeric(), char::is_alphanumeric, |c| c != '/'];
+    let kept: [fn(char) -> bool; 4] = [
+        |c| c.is_ascii_alphanumeric(),
+        char::is_alphanumeric,
+        |c| c != '/' && !c.is_whitespace(),
+        |c| c != '/',
+    ];
     let dashed =
         |kept: fn(char) -> bool| path.chars().map(|c| if kept(c) { c } else { '-' }).collect();
     let mut all: Vec<String> = kept.map(dashed).into();
@@ -183,7 +187,7 @@ mod tests {
         assert_eq!(upwards("/").collect::<Vec<_>>(), ["/"]);
         assert_eq!(spellings("/home/u/a", &homes), ["/home/u/a", "~/a", "$HOME/a", "${HOME}/a"]);
         assert_eq!(dashed("/home/u/a-b"), ["-home-u-a-b"]);
-        assert_eq!(dashed("/u/ö b"), ["-u---b", "-u-ö-b", "-u-ö b"]);
+        assert_eq!(dashed("/u/ö b_"), ["-u---b-", "-u-ö-b-", "-u-ö-b_", "-u-ö b_"]);
         assert_eq!(dashed("/home"), [""; 0]);
         assert!(is_whole("~") && is_whole("~/a") && is_whole("/") && !is_whole("~u/a"));
     }
