@@ -360,10 +360,6 @@ impl Keeps for Clockify<'_> {
         self.ask(&Call::delete(&path)).map(drop)
     }
 
-    fn account(&self) -> String {
-        self.known.account().to_owned()
-    }
-
     fn quotas(&self) -> Vec<Quota> {
         self.http.quotas()
     }

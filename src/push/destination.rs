@@ -61,10 +61,6 @@ pub trait Keeps {
     /// Removes the entry with this id. [`Trouble::Gone`] if there is none.
     fn delete(&mut self, id: &str) -> Result<(), Trouble>;
 
-    /// Whose entries they are, in 16 hexadecimal digits: the hash of address and token
-    /// ([`super::lookup::account`]), which asks nobody. The same person with a new token is another.
-    fn account(&self) -> String;
-
     /// The quotas that its answers told of.
     fn quotas(&self) -> Vec<Quota>;
 }

@@ -145,10 +145,6 @@ impl<'a> Known<'a> {
         Self { cache, account, now, fresh: BTreeSet::new(), trusting, relied: Cell::new(false) }
     }
 
-    pub(super) fn account(&self) -> &str {
-        &self.account
-    }
-
     /// What is kept of `what` in `workspace` (nothing of the person is).
     pub(super) fn get<T: DeserializeOwned>(&self, what: What, workspace: &str) -> Option<T> {
         let is_fresh = self.is_fresh(what, workspace);

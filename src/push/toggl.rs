@@ -327,10 +327,6 @@ impl Keeps for Toggl<'_> {
         self.ask(&Call::delete(&path), true).map(drop)
     }
 
-    fn account(&self) -> String {
-        self.known.account().to_owned()
-    }
-
     fn quotas(&self) -> Vec<Quota> {
         self.http.quotas()
     }

@@ -760,3 +760,24 @@ fn a_stream_joined_into_one_that_is_the_persons_keeps_its_entry() {
         tt.run("push --toggl").ok().says(&["Nothing to push."]);
     }
 }
+
+#[test]
+fn another_token_is_told_and_waits_for_what_the_first_left_open() {
+    let toggl = Toggl::start();
+    let tt = three().with_toggl(&toggl);
+    let config = format!("{ACME}{FAST}");
+    tt.config(config.replace("[push.toggl]\n", "[push.toggl]\nworkspace_id = 7654321\n"));
+    toggl.fault(On::Write(3), Fault::DropAfter);
+    tt.run("push --toggl").exits(1);
+    let before = toggl.requests().len();
+    let tt = tt.var("TOGGL_TOKEN", "somebody-else");
+    tt.run("push --toggl").fails_about(&["sent with another token has no answer yet", "--force"]);
+    assert_eq!(toggl.requests().len(), before);
+    let tt = tt.var("TOGGL_TOKEN", toggl.token());
+    tt.run("push --toggl").done();
+    assert_eq!(toggl.lines(), LINES);
+    // With nothing open it is told.
+    let tt = tt.var("TOGGL_TOKEN", "somebody-else");
+    let ran = tt.run("push --toggl").done();
+    assert!(ran.err.contains("the last push to Toggl was with another token"), "{ran:?}");
+}

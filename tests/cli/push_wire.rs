@@ -12,7 +12,7 @@ use tt::privacy::{Filter, Safe};
 use tt::push::clockify::{self, Clockify};
 use tt::push::entry::{Entry, ProjectRef, Wanted};
 use tt::push::http::{self, Access, Bucket, Unusable, Watch};
-use tt::push::lookup::{self, KEPT_FOR, Lookups, Memory, Past};
+use tt::push::lookup::{KEPT_FOR, Lookups, Memory, Past};
 use tt::push::settings::Secret;
 use tt::push::toggl::{self, Toggl};
 use tt::push::{Destination, Keeps, Remote, Trouble};
@@ -1044,20 +1044,6 @@ fn a_dry_run_can_tell_how_many_look_ups_there_will_be() {
     assert_eq!(count(&setup, &both), Lookups::default());
     let plain = Entry { tags: Vec::new(), ..entry() };
     assert_eq!(count(&setup, &[plain]), Lookups::default());
-}
-
-#[test]
-fn entries_are_of_an_account_which_asks_nobody() {
-    let (fake, setup) = toggl();
-    let account = setup.toggl().account();
-    assert!(account.len() == 16 && account.bytes().all(|it| it.is_ascii_hexdigit()), "{account}");
-    assert_eq!(account, lookup::account(&setup.base, &setup.token));
-    let other = Setup { token: Secret::new("another"), ..Setup::of(&fake) };
-    assert_ne!(account, other.toggl().account());
-    assert_eq!(fake.asked(), [""; 0]);
-    let (fake, setup) = clockify();
-    assert_eq!(setup.clockify().account(), lookup::account(&setup.base, &setup.token));
-    assert_eq!(fake.asked(), [""; 0]);
 }
 
 /// Where a test kills the client, it knows what the service had done.

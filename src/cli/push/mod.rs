@@ -1,5 +1,6 @@
 //! `tt push`: reviewed time to Toggl, Clockify or CSV.
 
+mod kept;
 mod screen;
 mod shown;
 
@@ -11,8 +12,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
-use serde_json::{Value, json};
 
+use self::kept::Kept;
 use self::screen::Screen;
 use self::shown::{Around, Requests};
 use super::app::{App, Config, RulesState, RunRules, short_ids};
@@ -24,8 +25,8 @@ use crate::diag::Finding;
 use crate::period::Period;
 use crate::privacy::Filter;
 use crate::push::gather::{self, Gathered, Scope, Terms};
-use crate::push::http::{self, Access, Bucket, Quota};
-use crate::push::lookup::{Cache, Past, account};
+use crate::push::http::{self, Access, Bucket};
+use crate::push::lookup::{Past, account};
 use crate::push::plan::{self, Circumstances, Fate, Plan};
 use crate::push::run::{Run, Stopped, questions};
 use crate::push::settings::{BadSettings, Secret, Service, Settings};
@@ -421,7 +422,8 @@ impl Push<'_> {
         let now = self.app.env.now;
         let clock = || now.plus(i64::try_from(began.elapsed().as_millis()).unwrap_or(0));
         let screen = Screen::new(self.app.env.err_is_terminal, self.filter);
-        let cache = Kept::open(self.app, self.info.key)?;
+        let mut cache = Kept::open(self.app, self.info.key)?;
+        self.same_person(store, &mut cache, token)?;
         let account = account(url, token);
         let quotas = cache.quotas(&account, now);
         let access = Access {
@@ -444,6 +446,32 @@ impl Push<'_> {
             cache.keep_quotas(&account, &keeps.quotas(), clock());
         }
         done
+    }
+
+    /// Entries of one person cannot be found by the token of another; whether a new token is that of
+    /// somebody else, `tt` cannot tell.
+    fn same_person(&self, store: &Store, cache: &mut Kept, token: &Secret) -> Outcome {
+        if !cache.is_other_token(token) {
+            cache.keep_token(token);
+            return Ok(());
+        }
+        let open = ledger::open_requests(store.conn(), self.info.key)?.len();
+        if open > 0 && !self.args.force {
+            let (requests, have) =
+                (count(open as u64, "request"), if open == 1 { "has" } else { "have" });
+            return Err(Failure::Failed(format!(
+                "{requests} sent with another token {have} no answer yet\n  \
+                 Push once with that token; or by --force, if this one is of the same person.\n  \
+                 Nothing was sent."
+            )));
+        }
+        say(&format!(
+            "Note: the last push to {} was with another token. If that was somebody else's, their \
+             entries will look as if they had been removed.",
+            self.info.title
+        ));
+        cache.keep_token(token);
+        Ok(())
     }
 
     fn conduct(
@@ -567,66 +595,5 @@ fn not_written(trouble: Trouble) -> Failure {
             Failure::Failed(format!("cannot write the output: {why}\n  {hint}."))
         }
         other => Failure::Failed(format!("cannot write the output: {other:?}")),
-    }
-}
-
-/// What was looked up at a service, in the database.
-struct Kept {
-    store: Store,
-    destination: &'static str,
-}
-
-const QUOTA: &str = "quota";
-
-impl Kept {
-    fn open(app: &App, destination: &'static str) -> Result<Self, Failure> {
-        Ok(Self { store: app.open()?, destination })
-    }
-
-    /// What is known of the quotas of an account: each token has its own.
-    fn quotas(&self, account: &str, now: Timestamp) -> Vec<Quota> {
-        let read = |bucket: Bucket| -> Option<Quota> {
-            let text = self.get(QUOTA, &of(account, bucket))?;
-            let value: Value = serde_json::from_str(&text).ok()?;
-            let resets_at = Timestamp::parse(value.get("resets_at")?.as_str()?)?;
-            let remaining = value.get("remaining")?.as_i64()?;
-            let status = value.get("status")?.as_u64().and_then(|it| it.try_into().ok())?;
-            Quota { bucket, remaining, resets_in: Duration::ZERO, status }
-                .remembered(resets_at, now)
-        };
-        [Bucket::Me, Bucket::Workspace].into_iter().filter_map(read).collect()
-    }
-
-    fn keep_quotas(&mut self, account: &str, quotas: &[Quota], now: Timestamp) {
-        for quota in quotas {
-            let text = json!({
-                "remaining": quota.remaining,
-                "resets_at": quota.resets_at(now),
-                "status": quota.status,
-            });
-            self.put(QUOTA, &of(account, quota.bucket), &text.to_string());
-        }
-    }
-}
-
-fn of(account: &str, bucket: Bucket) -> String {
-    let bucket = match bucket {
-        Bucket::Me => "me",
-        Bucket::Workspace => "workspace",
-    };
-    format!("{account} {bucket}")
-}
-
-impl Cache for Kept {
-    fn get(&self, kind: &str, key: &str) -> Option<String> {
-        ledger::cached(self.store.conn(), self.destination, kind, key).ok().flatten()
-    }
-
-    /// What cannot be kept is looked up again.
-    fn put(&mut self, kind: &str, key: &str, text: &str) {
-        let Ok(tx) = self.store.write() else { return };
-        if ledger::cache(&tx, self.destination, kind, key, text).is_ok() {
-            drop(tx.commit());
-        }
     }
 }
