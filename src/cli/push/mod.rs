@@ -40,7 +40,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// How long a push waits for another command that writes: what was sent must be noted.
 const LONG_PATIENCE: Duration = Duration::from_secs(60);
 /// How long after a request without an answer its service is asked what became of it.
-const SETTLE: Duration = Duration::from_secs(10);
+const SETTLE: Duration = Duration::from_secs(5);
 
 pub(super) fn run(app: &App, args: &PushArgs, out: &mut dyn Write) -> Outcome {
     let info = destination(args)?;
