@@ -192,7 +192,8 @@ impl Fixer<'_> {
             .filter(|(_, edit)| edit.safety == Safety::Safe || self.allowed.removals)
             .collect();
         all.sort_by_key(|(_, edit)| edit.span);
-        let together = Some(apart(&all)).filter(|it| phase != Phase::Redundant && it.len() > 1);
+        let together =
+            Some(apart(&all, phase)).filter(|it| phase != Phase::Redundant && it.len() > 1);
         let singles = all.iter().map(|one| vec![one]);
         together.into_iter().chain(singles).find_map(|edits| {
             let mut text = state.file.text().to_owned();
@@ -324,13 +325,15 @@ fn rule_of(review: &Review, finding: &Finding) -> Option<usize> {
     rules.rules.partition_point(|rule| rule.header.start <= start).checked_sub(1)
 }
 
-/// Of edits sorted by place, those that do not overlap with one before.
-fn apart<F>(edits: &[(F, Edit)]) -> Vec<&(F, Edit)> {
-    let mut end = 0;
+/// Of edits sorted by place, those that do not overlap with one before; of whole blocks, neither those
+/// that touch one: of two that go together, none sees the blank lines beyond the other.
+fn apart<F>(edits: &[(F, Edit)], phase: Phase) -> Vec<&(F, Edit)> {
+    let between = usize::from(phase == Phase::Dead);
+    let mut from = 0;
     let fits = |(_, edit): &&(F, Edit)| {
-        let fits = edit.span.start >= end;
+        let fits = edit.span.start >= from;
         if fits {
-            end = edit.span.end;
+            from = edit.span.end + between;
         }
         fits
     };

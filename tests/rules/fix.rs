@@ -650,3 +650,12 @@ fn many_moves_are_made_though_few_are_offered() {
     assert!(check(&after.text).findings.is_empty());
     assert!(after.text.ends_with(&rule("general", "/*")));
 }
+
+#[test]
+fn neighbours_that_go_leave_one_run_of_blank_lines() {
+    let rule =
+        |glob| format!("[[rules.auto_tag]]\nmatch = {{ primary_cwd = '{glob}' }}\ntags = ['x']\n");
+    let (all, a, b) = (rule("*"), rule("a*"), rule("ab*"));
+    let after = fixed(&format!("{all}\n# free\n\n{a}{b}\n# free too\n"), ALL).text;
+    assert_eq!(after, format!("{all}\n# free\n\n# free too\n"));
+}
