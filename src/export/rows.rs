@@ -192,7 +192,7 @@ impl Serialize for EntryKind {
 /// stream's entries add up to its time.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct EntryOut {
-    /// The stream's id, the kind and the start: see [`read_id`].
+    /// The stream's id, the kind and the start: see `read_id`.
     pub id: String,
     /// The stream.
     pub stream_id: String,

@@ -12,8 +12,8 @@
 //! ```
 //!
 //! A text is rewritten by what it is (a branch becomes a branch's token), and whatever is left of
-//! it is searched for names and paths that must not leave ([`names`]), however they are spelt
-//! ([`spelling`]).
+//! it is searched for names and paths that must not leave (`names.rs`), however they are spelt
+//! (`spelling.rs`).
 //!
 //! INVARIANT (one way out): a destination, an export, a question to a model and a report that is
 //! asked for filtered take [`Safe`] values only, and [`Filter::pass`] alone makes them.

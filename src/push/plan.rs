@@ -18,7 +18,7 @@
 //! changed, however old it is.
 //!
 //! INVARIANT (no double): the time of a stream is planned once per destination: whatever replaces an
-//! entry waits for its removal ([`Plan::blocks`]).
+//! entry waits for its removal ([`Removal::blocks`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 
