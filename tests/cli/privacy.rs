@@ -121,9 +121,7 @@ fn include_alone_keeps_back_and_rewrites_nothing() {
 
 /// All that is stored of events, byte for byte.
 fn stored(tt: &Sandbox) -> Vec<String> {
-    let sql = tt.sql();
-    let mut all = Vec::new();
-    for table in [
+    [
         "events",
         "places",
         "texts",
@@ -132,16 +130,10 @@ fn stored(tt: &Sandbox) -> Vec<String> {
         "time_entries",
         "sessions",
         "meta WHERE key <> 'privacy_key'",
-    ] {
-        let mut rows = sql.prepare(&format!("SELECT * FROM {table}")).unwrap();
-        let columns = rows.column_count();
-        let mut rows = rows.query([]).unwrap();
-        while let Some(row) = rows.next().unwrap() {
-            let cells = (0..columns).map(|at| format!("{:?}", row.get_ref(at).unwrap()));
-            all.push(format!("{table} {}", cells.collect::<Vec<_>>().join("|")));
-        }
-    }
-    all
+    ]
+    .iter()
+    .flat_map(|table| tt.rows("*", table))
+    .collect()
 }
 
 #[test]

@@ -262,18 +262,23 @@ impl Sandbox {
     /// which they lie there, with its number.
     #[track_caller]
     pub(crate) fn tag_tables(&self) -> Vec<String> {
+        [("streams", "num"), ("stream_tags", "rowid"), ("removed_tags", "0"), ("meta", "0")]
+            .iter()
+            .flat_map(|(table, row)| self.rows(&format!("{row}, *"), table))
+            .collect()
+    }
+
+    /// The rows of a table as lines, in the order in which they lie there.
+    #[track_caller]
+    pub(crate) fn rows(&self, columns: &str, table: &str) -> Vec<String> {
         let sql = self.sql();
+        let mut rows = sql.prepare(&format!("SELECT {columns} FROM {table}")).unwrap();
+        let count = rows.column_count();
+        let mut rows = rows.query([]).unwrap();
         let mut all = Vec::new();
-        for (table, row) in
-            [("streams", "num"), ("stream_tags", "rowid"), ("removed_tags", "0"), ("meta", "0")]
-        {
-            let mut rows = sql.prepare(&format!("SELECT {row}, * FROM {table}")).unwrap();
-            let columns = rows.column_count();
-            let mut rows = rows.query([]).unwrap();
-            while let Some(row) = rows.next().unwrap() {
-                let cells = (0..columns).map(|at| format!("{:?}", row.get_ref(at).unwrap()));
-                all.push(format!("{table} {}", cells.collect::<Vec<_>>().join("|")));
-            }
+        while let Some(row) = rows.next().unwrap() {
+            let cells = (0..count).map(|at| format!("{:?}", row.get_ref(at).unwrap()));
+            all.push(format!("{table} {}", cells.collect::<Vec<_>>().join("|")));
         }
         all
     }
